@@ -1,0 +1,193 @@
+// Tessera's public interface: still images in, .tsr streams out, and back. No libtorch type appears here.
+//
+//   auto encoder = tessera::ImageEncoder::create({.quality = 40});
+//   auto bytes = encoder->encode(view, {});            // Result<Bytes>
+//   auto decoder = tessera::ImageDecoder::create({});
+//   auto image = decoder->decode(*bytes);              // Result<Image>
+//
+// Errors come back as Result/Status (bitstream/status.h); no exception leaves the library for a bad stream.
+// An encoder or decoder object may be used by one thread at a time; different objects are independent and share
+// the loaded weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bitstream/status.h"
+
+#define TESSERA_API __attribute__((visibility("default")))
+
+namespace tessera {
+
+using Bytes = std::vector<uint8_t>;
+
+// Code points of ITU-T H.273 (CICP). The default is sRGB.
+struct ColourDescription {
+  uint8_t primaries = 1;   // BT.709
+  uint8_t transfer = 13;   // sRGB
+  uint8_t matrix = 0;      // RGB
+  bool full_range = true;
+  bool operator==(const ColourDescription&) const = default;
+};
+
+// What travels with a picture, byte for byte as in the source file. Empty means absent.
+struct ImageMetadata {
+  ColourDescription colour;
+  Bytes icc;   // ICC profile
+  Bytes exif;  // TIFF-structured EXIF block, without the "Exif\0\0" prefix
+  Bytes xmp;   // XMP packet
+};
+
+// Interleaved samples that the caller owns. Channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
+// Samples are uint8_t when bit_depth is 8, otherwise native-endian uint16_t in [0, 2^bit_depth - 1].
+struct ImageView {
+  const void* data = nullptr;
+  uint32_t width = 0;
+  uint32_t height = 0;
+  uint32_t channels = 3;
+  uint32_t bit_depth = 8;  // 8..16
+  size_t stride = 0;       // bytes from one row to the next; at least width * channels * bytes a sample
+};
+
+// A picture that owns its samples, rows packed without gaps.
+struct Image {
+  uint32_t width = 0;
+  uint32_t height = 0;
+  uint32_t channels = 3;
+  uint32_t bit_depth = 8;
+  Bytes data;
+  ImageMetadata metadata;
+
+  size_t sample_bytes() const { return bit_depth > 8 ? 2 : 1; }
+  size_t stride() const { return size_t{width} * channels * sample_bytes(); }
+  ImageView view() const { return {data.data(), width, height, channels, bit_depth, stride()}; }
+};
+
+enum class Device : uint8_t { cpu, cuda };
+
+// Checked before anything is allocated.
+struct Limits {
+  uint64_t max_pixels = uint64_t{1} << 28;
+  uint32_t max_dimension = 65535;
+  uint64_t max_memory = uint64_t{8} << 30;      // bytes, predicted from the header
+  uint64_t max_metadata = uint64_t{64} << 20;   // bytes of ICC, EXIF and XMP together
+};
+
+// Called from the coding thread with the fraction done in 0..1; return false to cancel.
+using Progress = std::function<bool(double)>;
+
+struct EncoderOptions {
+  std::string model = "still";
+  int quality = 32;                 // 0 (smallest file) .. 63 (best)
+  std::optional<double> bpp;        // bits per pixel to aim at; overrides quality
+  Device device = Device::cpu;
+  int threads = 0;                  // 0: all cores
+  int effort = 5;                   // 0..9; from 7 on the latents are refined by rate-distortion optimisation
+  bool checksum = true;             // store a checksum of the decoded symbols (4 bytes)
+  uint32_t tile = 0;                // tile side in pixels, a multiple of 64; 0: chosen by size and memory
+  std::string weights_dir;          // empty: where the program was installed
+  Progress progress;
+};
+
+struct DecoderOptions {
+  Device device = Device::cpu;
+  int threads = 0;
+  Limits limits;
+  std::string weights_dir;
+  Progress progress;
+};
+
+// What a stream says about itself.
+struct SectionSize {
+  std::string name;  // "header", "hyperlatents", "latents", "alpha", ...
+  uint64_t bytes = 0;
+};
+struct StreamInfo {
+  uint8_t version_major = 0, version_minor = 0;
+  std::string media;            // "image", "video", "audio"
+  std::string model;            // name
+  uint32_t model_revision = 0;
+  uint64_t model_hash = 0;
+  bool model_available = false;
+  uint32_t width = 0, height = 0, channels = 0, bit_depth = 0;
+  ColourDescription colour;
+  int quality = 0;
+  uint32_t tiles = 0, tile_size = 0;
+  uint64_t packets = 0;
+  uint64_t file_bytes = 0;
+  std::vector<SectionSize> sections;
+  double decode_kmac_per_pixel = 0;         // 0 when the model is not available
+  uint64_t predicted_memory = 0;            // bytes for decoding on the CPU
+  std::optional<uint32_t> stored_checksum;  // of the decoded symbols, as the encoder stored it
+};
+
+// What one run of the encoder or decoder did.
+struct Report {
+  uint32_t symbol_checksum = 0;
+  uint64_t symbols_coded = 0, symbols_skipped = 0;
+  double seconds_network = 0, seconds_entropy = 0;
+  int quality = 0;  // chosen quality (of interest with bpp)
+};
+
+class TESSERA_API ImageEncoder {
+ public:
+  // Loads the model. model_missing, device or invalid_argument when that cannot be.
+  static Result<ImageEncoder> create(EncoderOptions options);
+  ImageEncoder(ImageEncoder&&) noexcept;
+  ImageEncoder& operator=(ImageEncoder&&) noexcept;
+  ~ImageEncoder();
+
+  Result<Bytes> encode(const ImageView& image, const ImageMetadata& metadata, Report* report = nullptr);
+
+ private:
+  struct Impl;
+  explicit ImageEncoder(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class TESSERA_API ImageDecoder {
+ public:
+  static Result<ImageDecoder> create(DecoderOptions options);
+  ImageDecoder(ImageDecoder&&) noexcept;
+  ImageDecoder& operator=(ImageDecoder&&) noexcept;
+  ~ImageDecoder();
+
+  // Decodes a whole stream. The stored checksum of symbols, when there is one, is checked: a mismatch is `corrupt`.
+  Result<Image> decode(std::span<const uint8_t> stream, Report* report = nullptr);
+
+  // Decodes the symbols only and proves their checksum, without synthesising a picture.
+  Status verify(std::span<const uint8_t> stream, Report* report = nullptr);
+
+ private:
+  struct Impl;
+  explicit ImageDecoder(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Reads header and packet structure; needs no weights, but fills in the model's figures when they are installed.
+TESSERA_API Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& weights_dir = {});
+
+// A model in the box.
+struct ModelInfo {
+  std::string name;
+  uint32_t revision = 0;
+  uint64_t hash = 0;
+  std::string media;
+  std::string file;
+  uint64_t file_bytes = 0;
+  uint64_t parameters = 0;
+  double encode_kmac_per_pixel = 0, decode_kmac_per_pixel = 0;
+  std::string training;  // one line: data, steps, device minutes
+};
+TESSERA_API Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir = {});
+
+// True when the CUDA back end can be loaded and a device is there; otherwise `why` says what is missing.
+TESSERA_API bool cuda_available(std::string* why = nullptr);
+
+}  // namespace tessera
