@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+
+#include "entropy/rans.h"
+#include "entropy/rans_kernels.h"
+#include "entropy/raw_bits.h"
+
+namespace tessera::entropy {
+namespace {
+
+using detail::kLowerBound;
+
+// Below these counts of coded symbols the lanes' bytes weigh more than the time they save: about 1 % at one
+// bit a symbol.
+constexpr size_t kMinSymbolsFor4 = size_t{1} << 14;
+constexpr size_t kMinSymbolsFor32 = size_t{1} << 18;
+
+void put_varint(uint64_t value, std::vector<uint8_t>& out) {
+  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<uint8_t>(value | 0x80));
+  out.push_back(static_cast<uint8_t>(value));
+}
+
+// One index into the table's encode symbols per coded symbol; escaped values go to the raw bits.
+struct Coded {
+  std::unique_ptr<uint32_t[]> index;
+  size_t count = 0;
+  RawBitWriter raw;
+};
+
+Coded gather(const CdfTable& table, std::span<const int32_t> symbols, std::span<const uint8_t> rows) {
+  const auto skip = static_cast<uint32_t>(table.skip_below());
+  uint32_t highest = 0;
+  uint32_t lost = 0;  // bits of symbols that a skipped row would lose
+  for (size_t i = 0; i < rows.size(); ++i) {
+    highest = std::max<uint32_t>(highest, rows[i]);
+    lost |= rows[i] < skip ? static_cast<uint32_t>(symbols[i]) : 0;
+  }
+  if (!rows.empty() && highest >= static_cast<uint32_t>(table.rows()))
+    throw std::invalid_argument("encode: row out of range");
+  if (lost != 0) throw std::invalid_argument("encode: a skipped symbol is not zero");
+
+  Coded coded;
+  coded.index = std::make_unique_for_overwrite<uint32_t[]>(symbols.size());
+  const uint32_t* offsets = table.encode_offsets();
+  const int32_t* minima = table.min_symbols();
+  const uint16_t* entries = table.entries();
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    const size_t row = rows[i];
+    const uint32_t escape = entries[row] - 1u;
+    // Unsigned wrap: everything outside of the support, on either side, is at least `escape`.
+    const uint32_t index =
+        std::min(static_cast<uint32_t>(symbols[i]) - static_cast<uint32_t>(minima[row]), escape);
+    coded.index[coded.count] = offsets[row] + index;
+    coded.count += row >= skip;
+    if (index == escape && row >= skip) [[unlikely]] {
+      coded.raw.put_exp_golomb(escape_to_code(symbols[i], minima[row], escape));
+    }
+  }
+  return coded;
+}
+
+// Encodes coded[0..n), last symbol first, as rANS is a stack; writes words downwards from `top` and returns
+// the lowest. x < freq << (32 - precision) before a step keeps the new state below 2^32 and, because freq <
+// 2^precision, also bounds x * reciprocal by 2^64; the rounding error x * (reciprocal * freq - 2^(32 +
+// precision)) stays below freq << (32 - precision) << precision, hence the quotient is exact.
+class LaneEncoder {
+ public:
+  LaneEncoder(const CdfTable& table, uint16_t* top)
+      : symbols_(table.encode_symbols()), top_(top), precision_(table.precision()) {
+    std::fill(std::begin(x_), std::end(x_), kLowerBound);
+  }
+
+  template <int W>
+  void run(const uint32_t* coded, size_t n) {
+    while (n % W != 0) {
+      --n;
+      step(x_[n % W], symbols_[coded[n]]);
+    }
+    // Local copies: the compiler cannot know that a word store leaves the members alone.
+    uint32_t x[W];
+    std::copy_n(x_, W, x);
+    for (; n != 0; n -= W) {
+#pragma GCC unroll 32
+      for (int lane = W - 1; lane >= 0; --lane)
+        step(x[lane], symbols_[coded[n - W + static_cast<size_t>(lane)]]);
+    }
+    std::copy_n(x, W, x_);
+  }
+
+  const uint16_t* top() const { return top_; }
+  uint32_t state(int lane) const { return x_[lane]; }
+
+ private:
+  void step(uint32_t& x, const EncodeSymbol& s) {
+    // No branch: one symbol in four to twenty emits a word, which no predictor foresees.
+    const uint32_t limit = s.freq << (32 - precision_);
+    const bool emit = x >= limit;
+    top_[-1] = static_cast<uint16_t>(x);
+    top_ -= emit;
+    const uint32_t y = emit ? x >> detail::kWordBits : x;
+    const auto quotient = static_cast<uint32_t>(y * s.reciprocal >> (32 + precision_));
+    // quotient * 2^p + remainder + start, with remainder = y - quotient * freq.
+    x = y + s.start + quotient * ((1u << precision_) - s.freq);
+  }
+
+  const EncodeSymbol* symbols_;
+  uint16_t* top_;
+  int precision_;
+  uint32_t x_[kMaxLanes];
+};
+
+}  // namespace
+
+int lanes_for(size_t coded_symbols) {
+  if (coded_symbols >= kMinSymbolsFor32) return 32;
+  return coded_symbols >= kMinSymbolsFor4 ? 4 : 1;
+}
+
+void encode(const CdfTable& table, std::span<const int32_t> symbols, std::span<const uint8_t> rows, int lanes,
+            std::vector<uint8_t>& out) {
+  if (symbols.size() != rows.size())
+    throw std::invalid_argument("encode: as many rows as symbols are needed");
+  if (lanes != 1 && lanes != 4 && lanes != 32)
+    throw std::invalid_argument("encode: lanes must be 1, 4 or 32");
+  Coded coded = gather(table, symbols, rows);
+  if (coded.count == 0) return;
+
+  // A symbol emits one word at most; one more is the scratch word that step() always writes.
+  const auto words = std::make_unique_for_overwrite<uint16_t[]>(coded.count + 1);
+  uint16_t* const end = words.get() + coded.count + 1;
+  LaneEncoder encoder(table, end);
+  if (lanes == 1) encoder.run<1>(coded.index.get(), coded.count);
+  if (lanes == 4) encoder.run<4>(coded.index.get(), coded.count);
+  if (lanes == 32) encoder.run<32>(coded.index.get(), coded.count);
+
+  const std::vector<uint8_t>& raw = coded.raw.finish();
+  const size_t word_count = static_cast<size_t>(end - encoder.top());
+  out.reserve(out.size() + 10 + raw.size() + 4u * static_cast<size_t>(lanes) + 2 * word_count);
+  put_varint(raw.size(), out);
+  out.insert(out.end(), raw.begin(), raw.end());
+  for (int lane = 0; lane < lanes; ++lane) {
+    for (int shift = 0; shift < 32; shift += 8)
+      out.push_back(static_cast<uint8_t>(encoder.state(lane) >> shift));
+  }
+  for (const uint16_t* word = encoder.top(); word != end; ++word) {
+    out.push_back(static_cast<uint8_t>(*word));
+    out.push_back(static_cast<uint8_t>(*word >> 8));
+  }
+}
+
+}  // namespace tessera::entropy
