@@ -1,0 +1,60 @@
+#include "bitstream/crc.h"
+
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+#include "tests/bitstream/samples.h"
+
+namespace tessera::bitstream {
+namespace {
+
+constexpr uint8_t kDigits[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
+
+TEST(Crc, KnownAnswers) {
+  EXPECT_EQ(crc32c(kDigits), 0xE3069283u);
+  EXPECT_EQ(crc32c_portable(kDigits), 0xE3069283u);
+  EXPECT_EQ(crc32c({}), 0u);
+  EXPECT_EQ(crc32c(std::vector<uint8_t>(32, 0)), 0x8A9136AAu);  // RFC 3720, B.4
+  EXPECT_EQ(crc32c(std::vector<uint8_t>(32, 0xFF)), 0x62A8AB43u);
+  EXPECT_EQ(crc16(kDigits), 0x29B1u);
+  EXPECT_EQ(crc16({}), 0xFFFFu);
+}
+
+TEST(Crc, HardwareAndTablesAgreeAtEveryLengthAndAlignment) {
+  std::mt19937 random(1);
+  const auto bytes = test::random_bytes(random, 300);
+  const std::span<const uint8_t> all(bytes);
+  for (size_t start = 0; start < 9; ++start) {
+    for (size_t count = 0; count < 280; ++count) {
+      EXPECT_EQ(crc32c(all.subspan(start, count)), crc32c_portable(all.subspan(start, count)));
+    }
+  }
+}
+
+TEST(Crc, GoesOnFromAPreviousPart) {
+  std::mt19937 random(2);
+  const auto bytes = test::random_bytes(random, 100);
+  const std::span<const uint8_t> all(bytes);
+  for (size_t cut = 0; cut <= all.size(); ++cut) {
+    EXPECT_EQ(crc32c(all.subspan(cut), crc32c(all.first(cut))), crc32c(all));
+    EXPECT_EQ(crc32c_portable(all.subspan(cut), crc32c_portable(all.first(cut))), crc32c(all));
+  }
+}
+
+TEST(Crc, SixteenBitsFindEveryErrorOfTwoBitsInAPacket) {
+  std::mt19937 random(3);
+  auto bytes = test::random_bytes(random, 4093);
+  const uint16_t right = crc16(bytes);
+  for (int trial = 0; trial < 300; ++trial) {
+    const size_t a = random() % (bytes.size() * 8), b = random() % (bytes.size() * 8);
+    bytes[a / 8] ^= static_cast<uint8_t>(1 << a % 8);
+    if (a != b) bytes[b / 8] ^= static_cast<uint8_t>(1 << b % 8);
+    EXPECT_NE(crc16(bytes), right);
+    bytes[a / 8] ^= static_cast<uint8_t>(1 << a % 8);
+    if (a != b) bytes[b / 8] ^= static_cast<uint8_t>(1 << b % 8);
+  }
+}
+
+}  // namespace
+}  // namespace tessera::bitstream
