@@ -17,7 +17,7 @@ constexpr size_t kMaxDirectBytes = size_t{2} << 20;
 constexpr int kMaxDirectPrecision = 12;
 // A direct LUT pays while few symbols leave the fast path; the mean over rows is compared with this.
 constexpr double kMaxAsideShare = 1.0 / 16;
-constexpr int kBucketBits = 10;
+constexpr int kBucketBits = DecodeView::kBucketBits;
 
 std::string check_row(const CdfTable::Row& row, int precision) {
   if (row.freq.size() < 2) return "has no symbol besides the escape";
@@ -64,7 +64,8 @@ std::optional<CdfTable> CdfTable::create(int precision, std::vector<Row> rows, i
 
 void CdfTable::build_encoder() {
   for (const Row& row : rows_) {
-    encode_offset_.push_back(static_cast<uint32_t>(encode_.size()));
+    encode_rows_.push_back(
+        {row.min_symbol, static_cast<uint32_t>(row.freq.size() - 1), static_cast<uint32_t>(encode_.size())});
     uint32_t start = 0;
     for (uint32_t f : row.freq) {
       encode_.push_back({((uint64_t{1} << (32 + precision_)) + f - 1) / f, start, f});
@@ -146,7 +147,6 @@ DecodeView CdfTable::decode_view() const {
   view.stride = stride_;
   view.code_base = code_base_;
   view.precision = precision_;
-  view.bucket_bits = kBucketBits;
   view.rows = rows();
   return view;
 }

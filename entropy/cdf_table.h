@@ -30,17 +30,24 @@ struct EncodeSymbol {
   uint32_t freq;        // in [1, 2^precision)
 };
 
+struct EncodeRow {
+  int32_t min_symbol;
+  uint32_t escape;  // index of the escape; also the number of symbols
+  uint32_t offset;  // of index 0 in encode_symbols()
+};
+
 // How the decoder finds a symbol from a slot in [0, 2^precision). All pointers belong to the CdfTable.
 //
 // direct != nullptr: one load. direct[row << precision | slot] = code:8 | bias:12 | freq:12, bias = slot -
 // start.
 //   The symbol is code + code_base; code kAsideCode marks the escape and the symbols too far out for 8 bits,
 //   both rare, which are then searched for in `starts`.
-// otherwise: buckets[row << bucket_bits | slot >> (precision - bucket_bits)] is the first symbol index of
+// otherwise: buckets[row << kBucketBits | slot >> (precision - kBucketBits)] is the first symbol index of
 // that bucket; a
 //   short scan over starts[row * stride + index] = freq:16 | start:16 finishes the search.
 struct DecodeView {
   static constexpr uint32_t kAsideCode = 255;
+  static constexpr int kBucketBits = 10;
   const uint32_t* direct = nullptr;
   const uint16_t* buckets = nullptr;
   const uint32_t* starts = nullptr;     // [rows][stride], ascending, unused tail zero
@@ -49,7 +56,6 @@ struct DecodeView {
   uint32_t stride = 0;
   int32_t code_base = 0;
   int32_t precision = 0;
-  int32_t bucket_bits = 0;
   int32_t rows = 0;
 };
 
@@ -76,16 +82,11 @@ class CdfTable {
   // nothing for 0 and is infinite for everything else.
   double bits(int row, int32_t symbol) const;
 
-  // For the coder's kernels. encode_symbol's index counts from the row's min_symbol; the last one is the
-  // escape.
+  // For the coder's kernels. Symbol v of row r is encode_symbols()[encode_rows()[r].offset + min(v -
+  // min_symbol, escape)], the difference taken as unsigned.
   DecodeView decode_view() const;
-  const EncodeSymbol* encode_row(int row) const {
-    return encode_.data() + encode_offset_[static_cast<size_t>(row)];
-  }
+  std::span<const EncodeRow> encode_rows() const { return encode_rows_; }
   const EncodeSymbol* encode_symbols() const { return encode_.data(); }
-  const uint32_t* encode_offsets() const { return encode_offset_.data(); }  // [rows], into encode_symbols()
-  const int32_t* min_symbols() const { return min_symbol_.data(); }         // [rows]
-  const uint16_t* entries() const { return entries_.data(); }               // [rows]
 
  private:
   CdfTable() = default;
@@ -100,7 +101,7 @@ class CdfTable {
   std::vector<Row> rows_;
   std::vector<int32_t> min_symbol_;
   std::vector<uint16_t> entries_;
-  std::vector<uint32_t> encode_offset_;
+  std::vector<EncodeRow> encode_rows_;
   std::vector<EncodeSymbol> encode_;
   uint32_t stride_ = 0;
   int32_t code_base_ = 0;

@@ -14,7 +14,17 @@ namespace {
 
 using namespace detail;
 
-Simd supported() { return Simd::scalar; }
+Simd supported() {
+#if defined(__x86_64__)
+  // bmi2 comes with every processor that has AVX2.
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return Simd::scalar;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return avx512 ? Simd::avx512 : Simd::avx2;
+#else
+  return Simd::scalar;
+#endif
+}
 
 Simd environment_cap() {
   const char* value = std::getenv("TESSERA_SIMD");
@@ -23,8 +33,22 @@ Simd environment_cap() {
   return name == "avx2" ? Simd::avx2 : Simd::avx512;
 }
 
-Kernels kernels_for(Simd) {
-  return {decode_scalar_1, decode_scalar_4, decode_scalar_32, compact_rows_scalar, expand_symbols_scalar};
+Kernels kernels_for([[maybe_unused]] Simd level) {
+  Kernels kernels{decode_scalar_1, decode_scalar_4, decode_scalar_32, compact_rows_scalar,
+                  expand_symbols_scalar};
+#if defined(__x86_64__)
+  // One or four lanes give a vector too little to do; only the skipping is faster for them.
+  if (level >= Simd::avx2) {
+    kernels.lanes_32 = decode_avx2_32;
+    kernels.compact = compact_rows_bmi2;
+    kernels.expand = expand_symbols_avx2;
+  }
+  if (level >= Simd::avx512) {
+    kernels.lanes_32 = decode_avx512_32;
+    kernels.expand = expand_symbols_avx512;
+  }
+#endif
+  return kernels;
 }
 
 // Splits the section; `words` becomes everything behind the raw bits.
@@ -100,6 +124,10 @@ class Decoder {
   }
 
   DecodeError run(std::span<const uint8_t> data, std::span<const uint8_t> rows, std::span<int32_t> out) {
+    if (skip_ == kMaxRows) {  // nothing is coded, and the skipping kernels compare 8-bit numbers
+      std::fill(out.begin(), out.end(), 0);
+      return data.empty() ? DecodeError::none : DecodeError::corrupt;
+    }
     for (size_t at = 0; at < rows.size();) {
       size_t consumed = 0;
       if (DecodeError error = chunk(data, rows.subspan(at), out.subspan(at), &consumed);

@@ -42,21 +42,22 @@ Coded gather(const CdfTable& table, std::span<const int32_t> symbols, std::span<
 
   Coded coded;
   coded.index = std::make_unique_for_overwrite<uint32_t[]>(symbols.size());
-  const uint32_t* offsets = table.encode_offsets();
-  const int32_t* minima = table.min_symbols();
-  const uint16_t* entries = table.entries();
+  const EncodeRow* info = table.encode_rows().data();
+  uint32_t* index = coded.index.get();
+  size_t count = 0;
   for (size_t i = 0; i < symbols.size(); ++i) {
-    const size_t row = rows[i];
-    const uint32_t escape = entries[row] - 1u;
+    const EncodeRow& row = info[rows[i]];
     // Unsigned wrap: everything outside of the support, on either side, is at least `escape`.
-    const uint32_t index =
-        std::min(static_cast<uint32_t>(symbols[i]) - static_cast<uint32_t>(minima[row]), escape);
-    coded.index[coded.count] = offsets[row] + index;
-    coded.count += row >= skip;
-    if (index == escape && row >= skip) [[unlikely]] {
-      coded.raw.put_exp_golomb(escape_to_code(symbols[i], minima[row], escape));
+    const uint32_t at =
+        std::min(static_cast<uint32_t>(symbols[i]) - static_cast<uint32_t>(row.min_symbol), row.escape);
+    const bool is_coded = rows[i] >= skip;
+    index[count] = row.offset + at;
+    count += is_coded;
+    if (at == row.escape && is_coded) [[unlikely]] {
+      coded.raw.put_exp_golomb(escape_to_code(symbols[i], row.min_symbol, row.escape));
     }
   }
+  coded.count = count;
   return coded;
 }
 
@@ -64,51 +65,66 @@ Coded gather(const CdfTable& table, std::span<const int32_t> symbols, std::span<
 // the lowest. x < freq << (32 - precision) before a step keeps the new state below 2^32 and, because freq <
 // 2^precision, also bounds x * reciprocal by 2^64; the rounding error x * (reciprocal * freq - 2^(32 +
 // precision)) stays below freq << (32 - precision) << precision, hence the quotient is exact.
+template <int P>
 class LaneEncoder {
  public:
-  LaneEncoder(const CdfTable& table, uint16_t* top)
-      : symbols_(table.encode_symbols()), top_(top), precision_(table.precision()) {
-    std::fill(std::begin(x_), std::end(x_), kLowerBound);
-  }
+  LaneEncoder(const EncodeSymbol* symbols, uint32_t* states, uint16_t* top)
+      : symbols_(symbols), x_(states), top_(top) {}
 
   template <int W>
-  void run(const uint32_t* coded, size_t n) {
+  uint16_t* run(const uint32_t* coded, size_t n) {
     while (n % W != 0) {
       --n;
-      step(x_[n % W], symbols_[coded[n]]);
+      step(x_[n % W], symbols_[coded[n]], top_);
     }
     // Local copies: the compiler cannot know that a word store leaves the members alone.
+    constexpr int kTogether = W < 8 ? W : 8;
+    const EncodeSymbol* const symbols = symbols_;
+    uint16_t* top = top_;
     uint32_t x[W];
     std::copy_n(x_, W, x);
-    for (; n != 0; n -= W) {
-#pragma GCC unroll 32
-      for (int lane = W - 1; lane >= 0; --lane)
-        step(x[lane], symbols_[coded[n - W + static_cast<size_t>(lane)]]);
+    while (n != 0) {
+      n -= W;
+      for (int group = W; group > 0; group -= kTogether) {
+#pragma GCC unroll 8
+        for (int lane = group - 1; lane >= group - kTogether; --lane) {
+          step(x[lane], symbols[coded[n + static_cast<size_t>(lane)]], top);
+        }
+      }
     }
     std::copy_n(x, W, x_);
+    return top;
   }
 
-  const uint16_t* top() const { return top_; }
-  uint32_t state(int lane) const { return x_[lane]; }
-
  private:
-  void step(uint32_t& x, const EncodeSymbol& s) {
+  [[gnu::always_inline]] static inline void step(uint32_t& x, const EncodeSymbol& s, uint16_t*& top) {
     // No branch: one symbol in four to twenty emits a word, which no predictor foresees.
-    const uint32_t limit = s.freq << (32 - precision_);
-    const bool emit = x >= limit;
-    top_[-1] = static_cast<uint16_t>(x);
-    top_ -= emit;
+    const uint32_t emit = x >= s.freq << (32 - P);
+    top[-1] = static_cast<uint16_t>(x);
+    top -= emit;
     const uint32_t y = emit ? x >> detail::kWordBits : x;
-    const auto quotient = static_cast<uint32_t>(y * s.reciprocal >> (32 + precision_));
+    const auto quotient = static_cast<uint32_t>(y * s.reciprocal >> (32 + P));
     // quotient * 2^p + remainder + start, with remainder = y - quotient * freq.
-    x = y + s.start + quotient * ((1u << precision_) - s.freq);
+    x = y + s.start + quotient * ((1u << P) - s.freq);
   }
 
   const EncodeSymbol* symbols_;
+  uint32_t* x_;
   uint16_t* top_;
-  int precision_;
-  uint32_t x_[kMaxLanes];
 };
+
+template <int P>
+uint16_t* encode_lanes(const EncodeSymbol* symbols, const uint32_t* coded, size_t n, int lanes,
+                       uint32_t* states, uint16_t* top) {
+  LaneEncoder<P> encoder(symbols, states, top);
+  if (lanes == 1) return encoder.template run<1>(coded, n);
+  return lanes == 4 ? encoder.template run<4>(coded, n) : encoder.template run<32>(coded, n);
+}
+
+// By precision - kMinPrecision: constant shifts, as in the decoder.
+constexpr decltype(&encode_lanes<10>) kEncodeLanes[] = {encode_lanes<10>, encode_lanes<11>, encode_lanes<12>,
+                                                        encode_lanes<13>, encode_lanes<14>, encode_lanes<15>,
+                                                        encode_lanes<16>};
 
 }  // namespace
 
@@ -129,21 +145,20 @@ void encode(const CdfTable& table, std::span<const int32_t> symbols, std::span<c
   // A symbol emits one word at most; one more is the scratch word that step() always writes.
   const auto words = std::make_unique_for_overwrite<uint16_t[]>(coded.count + 1);
   uint16_t* const end = words.get() + coded.count + 1;
-  LaneEncoder encoder(table, end);
-  if (lanes == 1) encoder.run<1>(coded.index.get(), coded.count);
-  if (lanes == 4) encoder.run<4>(coded.index.get(), coded.count);
-  if (lanes == 32) encoder.run<32>(coded.index.get(), coded.count);
+  uint32_t states[kMaxLanes];
+  std::fill(std::begin(states), std::end(states), kLowerBound);
+  const uint16_t* const top = kEncodeLanes[table.precision() - kMinPrecision](
+      table.encode_symbols(), coded.index.get(), coded.count, lanes, states, end);
 
   const std::vector<uint8_t>& raw = coded.raw.finish();
-  const size_t word_count = static_cast<size_t>(end - encoder.top());
+  const size_t word_count = static_cast<size_t>(end - top);
   out.reserve(out.size() + 10 + raw.size() + 4u * static_cast<size_t>(lanes) + 2 * word_count);
   put_varint(raw.size(), out);
   out.insert(out.end(), raw.begin(), raw.end());
   for (int lane = 0; lane < lanes; ++lane) {
-    for (int shift = 0; shift < 32; shift += 8)
-      out.push_back(static_cast<uint8_t>(encoder.state(lane) >> shift));
+    for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<uint8_t>(states[lane] >> shift));
   }
-  for (const uint16_t* word = encoder.top(); word != end; ++word) {
+  for (const uint16_t* word = top; word != end; ++word) {
     out.push_back(static_cast<uint8_t>(*word));
     out.push_back(static_cast<uint8_t>(*word >> 8));
   }

@@ -2,6 +2,7 @@
 // AVX-512.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,6 +44,28 @@ bool decode_scalar_32(const DecodeView&, RansState&, Chunk&);
 bool decode_avx2_32(const DecodeView&, RansState&, Chunk&);
 bool decode_avx512_32(const DecodeView&, RansState&, Chunk&);
 
+// Finishes a chunk of 32 lanes from position i (a multiple of 32), testing the bounds before every word.
+bool decode_scalar_32_from(const DecodeView&, RansState&, Chunk&, size_t i);
+
+// Bytes that one step of 32 lanes may load: a word for each lane.
+inline constexpr ptrdiff_t kStepBytes = 2 * kMaxLanes;
+
+// Calls run(stop) with the remaining words, when fewer than kStepBytes, moved into a buffer of zeros, so that
+// a vector loop needs no masks for the end of the stream. False when `run` went beyond the real words.
+template <typename Run>
+[[gnu::always_inline]] inline bool run_padded(RansState& state, Run run) {
+  const ptrdiff_t left = state.end - state.next;
+  if (left >= kStepBytes) return true;
+  uint8_t buffer[2 * kStepBytes] = {};
+  std::copy_n(state.next, left, buffer);
+  const uint8_t* const origin = state.next;
+  state.next = buffer;
+  run(buffer + sizeof buffer);
+  const ptrdiff_t used = state.next - buffer;
+  state.next = origin + std::min(used, left);
+  return used <= left;
+}
+
 // Copies the rows >= skip_below to `out` until `capacity` are found or the input ends; returns the positions
 // consumed. `out` has room for 8 bytes beyond capacity.
 struct Compaction {
@@ -54,11 +77,12 @@ using CompactRows = Compaction (*)(std::span<const uint8_t> rows, int skip_below
 Compaction compact_rows_scalar(std::span<const uint8_t> rows, int skip_below, uint8_t* out, size_t capacity);
 Compaction compact_rows_bmi2(std::span<const uint8_t> rows, int skip_below, uint8_t* out, size_t capacity);
 
-// Spreads the coded symbols over all positions, zeros where rows[i] < skip_below. `coded` is readable 16
-// beyond its end.
+// Spreads the coded symbols over all positions, zeros where rows[i] < skip_below (1..255). `coded` is
+// readable 16 beyond its end.
 using ExpandSymbols = void (*)(std::span<const uint8_t> rows, int skip_below, const int32_t* coded,
                                int32_t* out);
 void expand_symbols_scalar(std::span<const uint8_t> rows, int skip_below, const int32_t* coded, int32_t* out);
+void expand_symbols_avx2(std::span<const uint8_t> rows, int skip_below, const int32_t* coded, int32_t* out);
 void expand_symbols_avx512(std::span<const uint8_t> rows, int skip_below, const int32_t* coded, int32_t* out);
 
 struct Kernels {

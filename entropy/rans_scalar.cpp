@@ -13,37 +13,41 @@ struct Found {
   bool aside;
 };
 
+// The precision is a template parameter because x86 shifts by a constant cost a third of shifts by a
+// variable.
+template <int P>
 struct DirectLookup {
-  explicit DirectLookup(const DecodeView& v)
-      : lut(v.direct), precision(v.precision), base(static_cast<uint32_t>(v.code_base)) {}
+  static constexpr int kPrecision = P;
+  explicit DirectLookup(const DecodeView& v) : lut(v.direct), base(static_cast<uint32_t>(v.code_base)) {}
   Found operator()(size_t row, uint32_t slot) const {
-    const uint32_t entry = lut[row << precision | slot];
+    const uint32_t entry = lut[row << P | slot];
     const uint32_t code = entry >> 24;
     return {entry & 0xfff, entry >> 12 & 0xfff, static_cast<int32_t>(base + code),
             code == DecodeView::kAsideCode};
   }
   const uint32_t* lut;
-  int precision;
   uint32_t base;
 };
 
+template <int P>
 struct BucketLookup {
-  explicit BucketLookup(const DecodeView& v) : view(v), shift(v.precision - v.bucket_bits) {}
+  static constexpr int kPrecision = P;
+  explicit BucketLookup(const DecodeView& v) : view(v) {}
   Found operator()(size_t row, uint32_t slot) const {
-    uint32_t index = view.buckets[row << view.bucket_bits | slot >> shift];
-    const uint32_t* starts = view.starts + row * view.stride;
-    uint32_t freq = starts[index] >> 16;
-    uint32_t bias = slot - (starts[index] & 0xffff);
+    const uint16_t* buckets = view.buckets + (row << DecodeView::kBucketBits);
+    const uint32_t* entry = view.starts + row * view.stride + buckets[slot >> (P - DecodeView::kBucketBits)];
+    uint32_t freq = *entry >> 16;
+    uint32_t bias = slot - (*entry & 0xffff);
     // Ends: the frequencies of a row sum to 2^precision > slot.
     while (bias >= freq) {
       bias -= freq;
-      freq = starts[++index] >> 16;
+      freq = *++entry >> 16;
     }
+    const auto index = static_cast<uint32_t>(entry - (view.starts + row * view.stride));
     return {freq, bias, static_cast<int32_t>(static_cast<uint32_t>(view.min_symbol[row]) + index),
             index + 1 == view.entries[row]};
   }
   const DecodeView view;
-  int shift;
 };
 
 uint32_t load_word(const uint8_t* p) { return static_cast<uint32_t>(p[0] | p[1] << 8); }
@@ -51,48 +55,44 @@ uint32_t load_word(const uint8_t* p) { return static_cast<uint32_t>(p[0] | p[1] 
 template <typename Lookup>
 class ScalarDecoder {
  public:
-  ScalarDecoder(const DecodeView& v, Chunk& chunk)
-      : lookup_(v), precision_(v.precision), mask_((1u << v.precision) - 1), chunk_(chunk) {}
+  ScalarDecoder(const DecodeView& v, const Chunk& chunk)
+      : lookup_(v),
+        rows_(chunk.rows),
+        n_(chunk.n),
+        out_(chunk.out),
+        aside_(chunk.aside),
+        aside_count_(chunk.aside_count) {}
 
-  // The new state before renormalisation; the symbol goes to out[i].
-  uint32_t symbol(uint32_t x, size_t i) {
-    const uint32_t slot = x & mask_;
-    const Found found = lookup_(chunk_.rows[i], slot);
-    chunk_.out[i] = found.symbol;
-    if (found.aside) [[unlikely]] {
-      chunk_.out[i] = static_cast<int32_t>(slot);
-      chunk_.aside[chunk_.aside_count++] = static_cast<uint16_t>(i);
-    }
-    return found.freq * (x >> precision_) + found.bias;
-  }
-
-  template <int W>
-  bool run(RansState& state) {
+  // Whole steps without a bounds test a word; returns the position reached.
+  template <size_t W>
+  size_t run(RansState& state) {
+    constexpr size_t kTogether = std::min<size_t>(W, 8);  // as many states as registers hold
     uint32_t x[W];
     std::memcpy(x, state.x, sizeof x);
     const uint8_t* next = state.next;
     size_t i = 0;
-    // A step takes W words at most: one bounds test a step while so many are left.
-    for (; i + W <= chunk_.n && state.end - next >= 2 * W; i += W) {
-#pragma GCC unroll 4
-      for (size_t lane = 0; lane < W; ++lane) {
-        const uint32_t y = symbol(x[lane], i + lane);
-        const bool refill = y < kLowerBound;
-        const uint32_t filled = y << kWordBits | load_word(next);
-        x[lane] = refill ? filled : y;
-        next += refill ? 2 : 0;
+    for (; i + W <= n_ && state.end - next >= ptrdiff_t{2 * W}; i += W) {
+      for (size_t group = 0; group < W; group += kTogether) {
+#pragma GCC unroll 8
+        for (size_t lane = group; lane < group + kTogether; ++lane) {
+          const uint32_t y = symbol(x[lane], i + lane);
+          // Masks, lest the compiler makes a branch of it that no predictor foresees.
+          const uint32_t refill = 0u - static_cast<uint32_t>(y < kLowerBound);
+          const uint32_t filled = y << kWordBits | load_word(next);
+          x[lane] = y + ((filled - y) & refill);
+          next += refill & 2;
+        }
       }
     }
     std::memcpy(state.x, x, sizeof x);
     state.next = next;
-    return run_checked<W>(state, i);
+    return i;
   }
 
- private:
-  template <int W>
-  bool run_checked(RansState& state, size_t i) {
-    for (; i < chunk_.n; ++i) {
-      uint32_t& x = state.x[i % W];
+  // Everything from position i on.
+  bool finish(RansState& state, size_t i, size_t lanes) {
+    for (; i < n_; ++i) {
+      uint32_t& x = state.x[i % lanes];
       x = symbol(x, i);
       if (x >= kLowerBound) continue;
       if (state.end - state.next < 2) return false;
@@ -102,16 +102,61 @@ class ScalarDecoder {
     return true;
   }
 
+  size_t aside_count() const { return aside_count_; }
+
+ private:
+  // Takes symbol i off the state; the caller refills it.
+  [[gnu::always_inline]] inline uint32_t symbol(uint32_t x, size_t i) {
+    const uint32_t slot = x & ((1u << Lookup::kPrecision) - 1);
+    const Found found = lookup_(rows_[i], slot);
+    out_[i] = found.symbol;
+    if (found.aside) [[unlikely]] {
+      out_[i] = static_cast<int32_t>(slot);
+      aside_[aside_count_++] = static_cast<uint16_t>(i);
+    }
+    return found.freq * (x >> Lookup::kPrecision) + found.bias;
+  }
+
   Lookup lookup_;
-  int precision_;
-  uint32_t mask_;
-  Chunk& chunk_;
+  const uint8_t* rows_;
+  size_t n_;
+  int32_t* out_;
+  uint16_t* aside_;
+  size_t aside_count_;
 };
 
-template <int W>
-bool run(const DecodeView& view, RansState& state, Chunk& chunk) {
-  if (view.direct) return ScalarDecoder<DirectLookup>(view, chunk).template run<W>(state);
-  return ScalarDecoder<BucketLookup>(view, chunk).template run<W>(state);
+template <size_t W, typename Lookup>
+bool run_with(const DecodeView& view, RansState& state, Chunk& chunk, size_t done) {
+  ScalarDecoder<Lookup> decoder(view, chunk);
+  if constexpr (W > 0) done = decoder.template run<W>(state);
+  const bool complete = decoder.finish(state, done, W > 0 ? W : kMaxLanes);
+  chunk.aside_count = decoder.aside_count();
+  return complete;
+}
+
+// W = 0: 32 lanes from position `done`, bounds tested before every word.
+template <size_t W>
+bool run(const DecodeView& view, RansState& state, Chunk& chunk, size_t done = 0) {
+  const bool direct = view.direct != nullptr;
+  switch (view.precision) {
+    case 10:
+      return direct ? run_with<W, DirectLookup<10>>(view, state, chunk, done)
+                    : run_with<W, BucketLookup<10>>(view, state, chunk, done);
+    case 11:
+      return direct ? run_with<W, DirectLookup<11>>(view, state, chunk, done)
+                    : run_with<W, BucketLookup<11>>(view, state, chunk, done);
+    case 12:
+      return direct ? run_with<W, DirectLookup<12>>(view, state, chunk, done)
+                    : run_with<W, BucketLookup<12>>(view, state, chunk, done);
+    case 13:
+      return run_with<W, BucketLookup<13>>(view, state, chunk, done);
+    case 14:
+      return run_with<W, BucketLookup<14>>(view, state, chunk, done);
+    case 15:
+      return run_with<W, BucketLookup<15>>(view, state, chunk, done);
+    default:
+      return run_with<W, BucketLookup<16>>(view, state, chunk, done);
+  }
 }
 
 }  // namespace
@@ -124,6 +169,9 @@ bool decode_scalar_4(const DecodeView& view, RansState& state, Chunk& chunk) {
 }
 bool decode_scalar_32(const DecodeView& view, RansState& state, Chunk& chunk) {
   return run<32>(view, state, chunk);
+}
+bool decode_scalar_32_from(const DecodeView& view, RansState& state, Chunk& chunk, size_t i) {
+  return i == chunk.n || run<0>(view, state, chunk, i);
 }
 
 }  // namespace tessera::entropy::detail
