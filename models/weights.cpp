@@ -1,0 +1,210 @@
+#include "models/weights.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <vector>
+
+namespace tessera::models {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr uint64_t kMaxHeader = 16u << 20, kMaxTensors = 65536, kMaxFile = uint64_t{4} << 30;
+
+struct Type {
+  const char* name;
+  at::ScalarType scalar;
+  uint64_t bytes;
+};
+constexpr std::array<Type, 7> kTypes = {{{"F32", at::kFloat, 4},
+                                         {"F16", at::kHalf, 2},
+                                         {"I8", at::kChar, 1},
+                                         {"U8", at::kByte, 1},
+                                         {"I16", at::kShort, 2},
+                                         {"I32", at::kInt, 4},
+                                         {"I64", at::kLong, 8}}};
+
+[[noreturn]] void fail(const std::string& path, const std::string& what) { throw std::runtime_error("weights file " + path + ": " + what); }
+
+std::string hex(uint64_t v) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(v));
+  return text;
+}
+
+// Covers everything but the checksum itself.
+std::string checksum_of(const ordered_json& header, const char* data, size_t size) {
+  std::string description;
+  for (const auto& [key, value] : header.items()) {
+    if (key == "__metadata__") {
+      for (const auto& [k, v] : value.items()) {
+        if (k != "checksum") description += k + "=" + v.get<std::string>() + "\n";
+      }
+    } else {
+      description += key + ":" + value.dump() + "\n";
+    }
+  }
+  XXH64_state_t* state = XXH64_createState();
+  XXH64_reset(state, 0);
+  XXH64_update(state, data, size);
+  XXH64_update(state, description.data(), description.size());
+  const uint64_t digest = XXH64_digest(state);
+  XXH64_freeState(state);
+  return hex(digest);
+}
+
+std::vector<char> read_all(const std::string& path, uint64_t limit) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) fail(path, "cannot be opened");
+  const auto size = static_cast<uint64_t>(in.tellg());
+  if (size > kMaxFile) fail(path, "is too large");
+  std::vector<char> bytes(std::min(size, limit));
+  in.seekg(0);
+  if (!bytes.empty() && !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) fail(path, "cannot be read");
+  return bytes;
+}
+
+// Refuses duplicate keys, which nlohmann's parser would otherwise merge silently, and deep nesting.
+ordered_json parse_header(const std::string& path, const char* text, size_t size) {
+  bool duplicate = false;
+  std::vector<std::vector<std::string>> keys;
+  const auto callback = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
+    if (depth > 4) duplicate = true;
+    if (event == ordered_json::parse_event_t::object_start) keys.emplace_back();
+    if (event == ordered_json::parse_event_t::object_end) {
+      std::sort(keys.back().begin(), keys.back().end());
+      if (std::adjacent_find(keys.back().begin(), keys.back().end()) != keys.back().end()) duplicate = true;
+      keys.pop_back();
+    }
+    if (event == ordered_json::parse_event_t::key) keys.back().push_back(parsed.get<std::string>());
+    return true;
+  };
+  ordered_json header = ordered_json::parse(text, text + size, callback, false);
+  if (!header.is_object() || duplicate) fail(path, "its header is damaged");
+  return header;
+}
+
+std::map<std::string, std::string> metadata_of(const std::string& path, const ordered_json& header) {
+  std::map<std::string, std::string> out;
+  if (!header.contains("__metadata__")) fail(path, "it has no metadata");
+  const ordered_json& meta = header["__metadata__"];
+  if (!meta.is_object()) fail(path, "its header is damaged");
+  for (const auto& [k, v] : meta.items()) {
+    if (!v.is_string()) fail(path, "its header is damaged");
+    out[k] = v.get<std::string>();
+  }
+  return out;
+}
+
+uint64_t header_size(const std::string& path, const std::vector<char>& bytes) {
+  if (bytes.size() < 8) fail(path, "is too short");
+  uint64_t n = 0;
+  for (int i = 7; i >= 0; --i) n = n << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
+  if (n > kMaxHeader || n > bytes.size() - 8) fail(path, "its header does not fit the file");
+  return n;
+}
+
+}  // namespace
+
+const at::Tensor& Weights::get(const std::string& name, at::ScalarType type, at::IntArrayRef shape) const {
+  const auto it = tensors.find(name);
+  if (it == tensors.end()) throw std::runtime_error("the weights file has no tensor " + name);
+  if (it->second.scalar_type() != type || it->second.sizes() != shape) {
+    throw std::runtime_error("the weights file's tensor " + name + " has the wrong type or shape");
+  }
+  return it->second;
+}
+
+Weights load_weights(const std::string& path) {
+  const std::vector<char> bytes = read_all(path, kMaxFile);
+  const uint64_t n = header_size(path, bytes);
+  const ordered_json header = parse_header(path, bytes.data() + 8, n);
+  const char* data = bytes.data() + 8 + n;
+  const uint64_t size = bytes.size() - 8 - n;
+  Weights w;
+  w.metadata = metadata_of(path, header);
+  if (header.size() > kMaxTensors) fail(path, "has too many tensors");
+  const auto stored = w.metadata.find("checksum");
+  if (stored == w.metadata.end() || stored->second != checksum_of(header, data, size)) fail(path, "its checksum does not match: it is damaged");
+  uint64_t expected = 0;
+  for (const auto& [name, t] : header.items()) {
+    if (name == "__metadata__") continue;
+    if (!t.is_object() || !t.contains("dtype") || !t.contains("shape") || !t.contains("data_offsets") || !t["dtype"].is_string() ||
+        !t["shape"].is_array() || !t["data_offsets"].is_array() || t["data_offsets"].size() != 2 || t["shape"].size() > 8) {
+      fail(path, "the description of tensor " + name + " is damaged");
+    }
+    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& k) { return t["dtype"] == k.name; });
+    if (type == kTypes.end()) fail(path, "tensor " + name + " has an unknown type");
+    uint64_t elements = 1;
+    std::vector<int64_t> shape;
+    for (const auto& d : t["shape"]) {
+      if (!d.is_number_unsigned()) fail(path, "tensor " + name + " has a damaged shape");
+      const auto v = d.get<uint64_t>();
+      if (v != 0 && elements > size / v) fail(path, "tensor " + name + " does not fit the file");
+      elements *= v;
+      shape.push_back(static_cast<int64_t>(v));
+    }
+    const auto& o = t["data_offsets"];
+    if (!o[0].is_number_unsigned() || !o[1].is_number_unsigned() || o[0].get<uint64_t>() != expected ||
+        elements > size / type->bytes || o[1].get<uint64_t>() != expected + elements * type->bytes || o[1].get<uint64_t>() > size) {
+      fail(path, "tensor " + name + " does not fit the file");
+    }
+    at::Tensor tensor = at::empty(shape, type->scalar);
+    if (elements > 0) std::memcpy(tensor.data_ptr(), data + expected, elements * type->bytes);
+    w.tensors.emplace(name, tensor);
+    expected = o[1].get<uint64_t>();
+  }
+  if (expected != size) fail(path, "has bytes that belong to no tensor");
+  w.hash = XXH64(bytes.data(), bytes.size(), 0);
+  w.file_bytes = bytes.size();
+  return w;
+}
+
+std::map<std::string, std::string> read_weights_metadata(const std::string& path) {
+  const std::vector<char> bytes = read_all(path, kMaxHeader + 8);
+  const uint64_t n = header_size(path, bytes);
+  const ordered_json header = parse_header(path, bytes.data() + 8, n);
+  return metadata_of(path, header);
+}
+
+uint64_t save_weights(const std::string& path, const std::map<std::string, at::Tensor>& tensors,
+                      std::map<std::string, std::string> metadata) {
+  ordered_json header;
+  std::string data;
+  ordered_json meta;
+  for (const auto& [k, v] : metadata) {
+    if (k != "checksum") meta[k] = v;
+  }
+  header["__metadata__"] = meta;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor t = tensor.detach().cpu().contiguous();
+    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& k) { return k.scalar == t.scalar_type(); });
+    if (type == kTypes.end()) throw std::logic_error("tensor " + name + " has a type that weights files do not hold");
+    const uint64_t begin = data.size();
+    data.append(static_cast<const char*>(t.const_data_ptr()), static_cast<size_t>(t.numel()) * type->bytes);
+    header[name] = {{"dtype", type->name}, {"shape", t.sizes().vec()}, {"data_offsets", {begin, data.size()}}};
+  }
+  header["__metadata__"]["checksum"] = checksum_of(ordered_json::parse(header.dump()), data.data(), data.size());
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  std::string file;
+  for (int i = 0; i < 8; ++i) file.push_back(static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i)));
+  file += text;
+  file += data;
+  const std::string temporary = path + ".part";
+  {
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    if (!out.write(file.data(), static_cast<std::streamsize>(file.size())) || !out.flush()) fail(path, "cannot be written");
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot be written");
+  return XXH64(file.data(), file.size(), 0);
+}
+
+}  // namespace tessera::models
