@@ -12,6 +12,12 @@
 namespace tessera::entropy::detail {
 namespace {
 
+// A gather into a zeroed register. The plain intrinsic leaves the destination's old value as an input, which
+// would chain the two halves of a step to each other.
+[[gnu::always_inline]] TESSERA_AVX512 inline __m512i gather(const void* base, __m512i index) {
+  return _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xffff, index, base, 4);
+}
+
 struct Lookup16 {
   __m512i freq;
   __m512i bias;
@@ -25,7 +31,7 @@ struct DirectAvx512 {
 
   [[gnu::always_inline]] TESSERA_AVX512 inline Lookup16 operator()(__m512i rows, __m512i slot) const {
     const __m512i index = _mm512_or_si512(_mm512_sll_epi32(rows, shift), slot);
-    const __m512i entry = _mm512_i32gather_epi32(index, lut, 4);
+    const __m512i entry = gather(lut, index);
     const __m512i field = _mm512_set1_epi32(0xfff);
     const __m512i code = _mm512_srli_epi32(entry, 24);
     return {_mm512_and_si512(entry, field), _mm512_and_si512(_mm512_srli_epi32(entry, 12), field),
@@ -48,9 +54,10 @@ struct BucketAvx512 {
     const __m512i low = _mm512_set1_epi32(0xffff);
     const __m512i bucket =
         _mm512_or_si512(_mm512_sll_epi32(rows, row_shift), _mm512_srl_epi32(slot, slot_shift));
-    __m512i index = _mm512_and_si512(_mm512_i32gather_epi32(bucket, view.buckets, 2), low);
+    __m512i index = _mm512_and_si512(
+        _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xffff, bucket, view.buckets, 2), low);
     const __m512i first = _mm512_mullo_epi32(rows, _mm512_set1_epi32(static_cast<int>(view.stride)));
-    __m512i entry = _mm512_i32gather_epi32(_mm512_add_epi32(first, index), view.starts, 4);
+    __m512i entry = gather(view.starts, _mm512_add_epi32(first, index));
     __m512i freq = _mm512_srli_epi32(entry, 16);
     __m512i bias = _mm512_sub_epi32(slot, _mm512_and_si512(entry, low));
     // Few lanes straddle a symbol boundary inside of their bucket; those look on, the others wait.
@@ -60,7 +67,7 @@ struct BucketAvx512 {
       freq = _mm512_srli_epi32(entry, 16);
       bias = _mm512_sub_epi32(slot, _mm512_and_si512(entry, low));
     }
-    const __m512i minimum = _mm512_i32gather_epi32(rows, view.min_symbol, 4);
+    const __m512i minimum = gather(view.min_symbol, rows);
     // The escape is the last symbol of its row: it alone ends at 2^precision.
     const __m512i stop = _mm512_add_epi32(_mm512_and_si512(entry, low), freq);
     return {freq, bias, _mm512_add_epi32(minimum, index),
