@@ -1,0 +1,64 @@
+#include "data/byte_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/data/temporary_folder.h"
+
+namespace tessera::media {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+TEST(ByteFile, RoundTrip) {
+  test::TemporaryFolder folder;
+  for (size_t size : {size_t{0}, size_t{1}, size_t{65536}, size_t{200000}}) {
+    const Bytes bytes(size, 7);
+    ASSERT_TRUE(write_file(folder.path("a"), bytes).ok());
+    EXPECT_EQ(*read_file(folder.path("a")), bytes);
+  }
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"a"}) << "no temporary name is left";
+}
+
+TEST(ByteFile, KeepsTheModeOfWhatItReplaces) {
+  test::TemporaryFolder folder;
+  ASSERT_TRUE(write_file(folder.path("a"), Bytes{1}).ok());
+  ASSERT_EQ(::chmod(folder.path("a").c_str(), 0640), 0);
+  ASSERT_TRUE(write_file(folder.path("a"), Bytes{2}).ok());
+  struct stat info {};
+  ASSERT_EQ(::stat(folder.path("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+}
+
+TEST(ByteFile, MissingFileIsNamed) {
+  auto bytes = read_file("/nowhere/at-all");
+  EXPECT_EQ(bytes.status().code(), ErrorCode::io);
+  EXPECT_EQ(bytes.status().message(), "/nowhere/at-all: cannot open: No such file or directory");
+}
+
+TEST(ByteFile, UnwritablePlaces) {
+  test::TemporaryFolder folder;
+  EXPECT_EQ(write_file("/nowhere/at-all", Bytes{1}).code(), ErrorCode::io);
+  EXPECT_EQ(write_file(folder.folder(), Bytes{1}).code(), ErrorCode::io) << "a folder";
+  EXPECT_EQ(read_file(folder.folder()).status().code(), ErrorCode::io);
+  EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(ByteFile, FullDisk) {
+  const Status status = write_file("/dev/full", Bytes(100, 1));
+  EXPECT_EQ(status.code(), ErrorCode::io);
+  EXPECT_NE(status.message().find("No space left"), std::string::npos);
+  EXPECT_TRUE(write_file("/dev/null", Bytes(100, 1)).ok());
+}
+
+TEST(ByteFile, SizeLimit) {
+  test::TemporaryFolder folder;
+  ASSERT_TRUE(write_file(folder.path("a"), Bytes(100)).ok());
+  EXPECT_EQ(read_file(folder.path("a"), 99).status().code(), ErrorCode::limit);
+  EXPECT_TRUE(read_file(folder.path("a"), 100));
+  EXPECT_EQ(read_file("/dev/zero", 1000000).status().code(), ErrorCode::limit) << "an endless file";
+}
+
+}  // namespace
+}  // namespace tessera::media
