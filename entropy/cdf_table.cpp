@@ -19,11 +19,14 @@ constexpr int kMaxDirectPrecision = 12;
 constexpr double kMaxAsideShare = 1.0 / 16;
 constexpr int kBucketBits = DecodeView::kBucketBits;
 
+// Why a row cannot be used; empty when it can.
 std::string check_row(const CdfTable::Row& row, int precision) {
   if (row.freq.size() < 2) return "has no symbol besides the escape";
   if (row.freq.size() - 1 > kMaxSupport) return "has too many symbols";
+  // In 64 bits, as a hostile row may start next to INT32_MAX.
   const int64_t last = int64_t{row.min_symbol} + static_cast<int64_t>(row.freq.size()) - 2;
   if (last > std::numeric_limits<int32_t>::max()) return "leaves the 32-bit range";
+  // A sum of 4097 32-bit counts fits 64 bits; in 32 it could wrap to the right value.
   uint64_t sum = 0;
   for (uint32_t f : row.freq) {
     if (f == 0) return "has a zero frequency";
@@ -74,6 +77,8 @@ void CdfTable::build_encoder() {
   }
 }
 
+// `starts` always exists: the direct lookup needs it too, for escapes and far tails. All rows have the same
+// stride, which costs memory that is never touched, and saves the vector kernels the load of an offset.
 void CdfTable::build_decoder() {
   stride_ = *std::max_element(entries_.begin(), entries_.end());
   starts_.assign(rows_.size() * stride_, 0);
@@ -84,8 +89,8 @@ void CdfTable::build_decoder() {
       start += rows_[r].freq[i];
     }
   }
-  // Scale tables are centred on zero; index priors start at zero. One base for all rows saves a load a
-  // symbol.
+  // Where 8-bit codes begin. Scale tables are centred on zero; index priors start at zero. One base for all
+  // rows saves a load a symbol.
   const int32_t lowest = *std::min_element(min_symbol_.begin(), min_symbol_.end());
   code_base_ = std::max(lowest, -127);
   const size_t direct_bytes = (rows_.size() - static_cast<size_t>(skip_below_)) * (size_t{4} << precision_);
@@ -97,6 +102,8 @@ void CdfTable::build_decoder() {
   }
 }
 
+// The probability, averaged over the coded rows, that a direct lookup would have to look again: escapes, and
+// symbols that are no 8-bit number from code_base_.
 double CdfTable::aside_share() const {
   uint64_t aside = 0;
   for (size_t r = static_cast<size_t>(skip_below_); r < rows_.size(); ++r) {
@@ -110,6 +117,8 @@ double CdfTable::aside_share() const {
   return static_cast<double>(aside) / static_cast<double>(coded_rows << precision_);
 }
 
+// Skipped rows are filled as well: nobody reads them, hence no cache holds them, and a row's place is one
+// shift.
 void CdfTable::build_direct() {
   direct_.reserve(rows_.size() << precision_);
   for (const Row& row : rows_) {
@@ -124,6 +133,9 @@ void CdfTable::build_direct() {
   }
 }
 
+// The symbol that owns the first slot of each bucket. The others of the bucket follow it, so that a scan
+// upwards from it meets at most the bucket's own symbols: one comparison on average where the probable
+// symbols are wider than a bucket, and never more than 2^(precision - 10).
 void CdfTable::build_buckets() {
   const uint32_t width = uint32_t{1} << (precision_ - kBucketBits);
   for (const Row& row : rows_) {
@@ -167,6 +179,7 @@ CdfTable::Row quantise_pmf(int precision, int32_t min_symbol, std::span<const do
   if (precision < kMinPrecision || precision > kMaxPrecision || pmf.empty() || pmf.size() + 1 > total) {
     throw std::invalid_argument("quantise_pmf: support does not fit the precision");
   }
+  // The escape is one more symbol, the last one.
   std::vector<double> p(pmf.begin(), pmf.end());
   p.push_back(tail_mass);
   double sum = 0;
@@ -176,10 +189,12 @@ CdfTable::Row quantise_pmf(int precision, int32_t min_symbol, std::span<const do
   }
   if (!(sum > 0) || !std::isfinite(sum)) throw std::invalid_argument("quantise_pmf: no finite positive mass");
 
+  // Rounding first: what is left over is then at most half a count a symbol, and the floor of 1.
   CdfTable::Row row{min_symbol, {}};
   int64_t left = static_cast<int64_t>(total);
   for (double& v : p) {
     v /= sum;
+    // A cast, not lround: it truncates in the same way whatever the rounding mode.
     const double scaled = v * static_cast<double>(total);
     const uint32_t f = std::max<uint32_t>(1, static_cast<uint32_t>(scaled + 0.5));
     row.freq.push_back(f);

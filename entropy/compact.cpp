@@ -4,6 +4,7 @@
 
 namespace tessera::entropy::detail {
 
+// Every row is written and only the place of the next one depends on it: no branch to be mispredicted.
 Compaction compact_rows_scalar(std::span<const uint8_t> rows, int skip_below, uint8_t* out, size_t capacity) {
   size_t coded = 0;
   size_t i = 0;
@@ -17,6 +18,7 @@ Compaction compact_rows_scalar(std::span<const uint8_t> rows, int skip_below, ui
 void expand_symbols_scalar(std::span<const uint8_t> rows, int skip_below, const int32_t* coded,
                            int32_t* out) {
   for (size_t i = 0; i < rows.size(); ++i) {
+    // *coded may be one beyond the coded symbols here; its value is then not used.
     const bool is_coded = rows[i] >= skip_below;
     out[i] = is_coded ? *coded : 0;
     coded += is_coded;

@@ -30,6 +30,7 @@ constexpr Permutations make_permutations() {
   return p;
 }
 
+// 2 KiB, made by the compiler; widened to 32 bits when loaded.
 constexpr Permutations kPermutations = make_permutations();
 
 [[gnu::always_inline]] TESSERA_AVX2 inline __m256i load_permutation(const std::array<uint8_t, 8>& p) {
@@ -51,6 +52,7 @@ struct Lookup8 {
   __m256i aside;  // all ones in the lanes concerned
 };
 
+// The two lookups of DecodeView, eight slots at a time.
 struct DirectAvx2 {
   TESSERA_AVX2 explicit DirectAvx2(const DecodeView& v)
       : lut(v.direct), shift(_mm_cvtsi32_si128(v.precision)), base(_mm256_set1_epi32(v.code_base)) {}
@@ -113,12 +115,14 @@ struct Avx2Decoder {
     x = _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srl_epi32(x, shift), found.freq), found.bias);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
                         _mm256_blendv_epi8(found.symbol, slot, found.aside));
+    // Rarely entered, and ascending as the raw bits are.
     for (uint32_t left = lane_mask(found.aside); left != 0; left &= left - 1) {
       aside[aside_count++] = static_cast<uint16_t>(i + static_cast<size_t>(std::countr_zero(left)));
     }
     // Unsigned x < L: no bit above the word is set.
     const __m256i refill = _mm256_cmpeq_epi32(_mm256_srli_epi32(x, kWordBits), _mm256_setzero_si256());
     const uint32_t refilled = lane_mask(refill);
+    // The next eight words, of which the k-th lane to be refilled takes the k-th.
     const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(next)));
     next += 2 * _mm_popcnt_u32(refilled);
     const __m256i spread =
@@ -126,6 +130,8 @@ struct Avx2Decoder {
     return _mm256_blendv_epi8(x, _mm256_or_si256(_mm256_slli_epi32(x, kWordBits), spread), refill);
   }
 
+  // Whole steps of 32 while a step's reads stay below `stop`; returns the position reached. Four vectors hide
+  // each other's latencies; only the place of the next word runs through all of them.
   [[gnu::always_inline]] TESSERA_AVX2 inline size_t run(RansState& state, const Chunk& chunk, size_t i,
                                                         const uint8_t* stop) {
     auto* lanes = reinterpret_cast<__m256i*>(state.x);
@@ -183,10 +189,12 @@ TESSERA_AVX2 Compaction compact_rows_bmi2(std::span<const uint8_t> rows, int ski
     const __m128i r = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(rows.data() + i));
     // r >= skip, unsigned: the maximum of both is r.
     const auto keep = static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_cmpeq_epi8(_mm_max_epu8(r, skip), r)));
+    // pext gathers the kept bytes at the low end: eight rows a step without a table.
     const uint64_t packed = _pext_u64(static_cast<uint64_t>(_mm_cvtsi128_si64(r)), keep);
     std::memcpy(out + coded, &packed, sizeof packed);
     coded += static_cast<size_t>(std::popcount(keep)) / 8;
   }
+  // The last few, and where fewer than eight places are left.
   const Compaction rest = compact_rows_scalar(rows.subspan(i), skip_below, out + coded, capacity - coded);
   return {i + rest.consumed, coded + rest.coded};
 }

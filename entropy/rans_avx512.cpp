@@ -25,6 +25,7 @@ struct Lookup16 {
   __mmask16 aside;
 };
 
+// The two lookups of DecodeView, sixteen slots at a time.
 struct DirectAvx512 {
   TESSERA_AVX512 explicit DirectAvx512(const DecodeView& v)
       : lut(v.direct), shift(_mm_cvtsi32_si128(v.precision)), base(_mm512_set1_epi32(v.code_base)) {}
@@ -89,6 +90,7 @@ struct Avx512Decoder {
     const Lookup16 found = lookup(row, slot);
     x = _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srl_epi32(x, shift), found.freq), found.bias);
     _mm512_storeu_si512(out + i, _mm512_mask_mov_epi32(found.symbol, found.aside, slot));
+    // Compressed in a register: compressing stores are slow on some processors.
     if (found.aside != 0) [[unlikely]] {
       const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
       const __m512i position = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(i)));
@@ -96,6 +98,7 @@ struct Avx512Decoder {
                           _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(found.aside, position)));
       aside_count += static_cast<size_t>(_mm_popcnt_u32(found.aside));
     }
+    // The k-th lane below L takes the k-th of the next words: expand does just that.
     const __mmask16 refill = _mm512_cmplt_epu32_mask(x, _mm512_set1_epi32(kLowerBound));
     const __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(next)));
     next += 2 * _mm_popcnt_u32(refill);
@@ -159,6 +162,7 @@ TESSERA_AVX512 void expand_symbols_avx512(std::span<const uint8_t> rows, int ski
   for (; i + 16 <= rows.size(); i += 16) {
     const __m128i r = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows.data() + i));
     const __mmask16 is_coded = _mm_cmpge_epu8_mask(r, skip);
+    // The load may go beyond the coded symbols, into the buffer's slack; the expansion does not take that.
     _mm512_storeu_si512(out + i, _mm512_maskz_expand_epi32(is_coded, _mm512_loadu_si512(coded)));
     coded += _mm_popcnt_u32(is_coded);
   }

@@ -39,6 +39,8 @@ Data make(int precision, int levels, double centre, int skip_below) {
       {}};
   std::mt19937_64 rng(7);
   std::normal_distribution<double> normal;
+  // Draws use the standard library's distributions, whose values differ between libraries: figures are for
+  // one machine.
   double place = centre;
   for (size_t i = 0; i < kSymbols; ++i) {
     place += 0.5 * normal(rng) + 0.01 * (centre - place);
@@ -52,6 +54,7 @@ Data make(int precision, int levels, double centre, int skip_below) {
   return data;
 }
 
+// Made once for all benchmarks that use it; drawing takes longer than coding.
 const Data& data_for(int precision, int levels, int centre, int skip_below) {
   static std::map<std::vector<int>, Data> cache;
   const std::vector<int> key{precision, levels, centre, skip_below};
@@ -90,6 +93,7 @@ void Decode(benchmark::State& state) {
   const int lanes = static_cast<int>(state.range(4));
   const auto simd = static_cast<Simd>(state.range(5));
   if (simd_level(simd) != simd) {
+    // Falling back silently would report the wrong level's figures.
     state.SkipWithError("instruction set not available");
     return;
   }

@@ -1,4 +1,9 @@
 // Decoder: parses the section, feeds the kernel chunk by chunk, resolves escapes, checks the end.
+//
+// Chunks bound the memory (all of it is on the stack) and keep a chunk's rows and symbols in the first caches
+// between the three passes over it: take the skipped positions out, decode, put them back. They also fix the
+// order in which faults are noticed, words before raw bits within a chunk, so that every kernel gives the
+// same verdict.
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
@@ -14,6 +19,8 @@ namespace {
 
 using namespace detail;
 
+// What the processor has. The compiler's run-time library asks cpuid once, and also whether the operating
+// system saves the wide registers.
 Simd supported() {
 #if defined(__x86_64__)
   // bmi2 comes with every processor that has AVX2.
@@ -26,6 +33,7 @@ Simd supported() {
 #endif
 }
 
+// Read at every call: cheap beside a section, and tests can switch. An unknown value caps nothing.
 Simd environment_cap() {
   const char* value = std::getenv("TESSERA_SIMD");
   const std::string_view name = value ? value : "";
@@ -54,6 +62,7 @@ Kernels kernels_for([[maybe_unused]] Simd level) {
 // Splits the section; `words` becomes everything behind the raw bits.
 DecodeError split(std::span<const uint8_t> data, std::span<const uint8_t>* raw,
                   std::span<const uint8_t>* words) {
+  // Nine groups of seven bits are more than any span can be long; one more could overflow the shift.
   uint64_t size = 0;
   size_t at = 0;
   for (int shift = 0;; shift += 7) {
@@ -65,12 +74,14 @@ DecodeError split(std::span<const uint8_t> data, std::span<const uint8_t>* raw,
     if (byte == 0 && shift > 0) return DecodeError::corrupt;  // not the shortest form
     break;
   }
+  // A subtraction, as the sum could overflow.
   if (size > data.size() - at) return DecodeError::truncated;
   *raw = data.subspan(at, size);
   *words = data.subspan(at + size);
   return DecodeError::none;
 }
 
+// States below L would take more than one word a symbol, which the kernels are not built for.
 DecodeError load_states(std::span<const uint8_t> words, int lanes, RansState* state) {
   const size_t bytes = 4 * static_cast<size_t>(lanes);
   if (words.size() < bytes) return DecodeError::truncated;
@@ -84,7 +95,8 @@ DecodeError load_states(std::span<const uint8_t> words, int lanes, RansState* st
   return DecodeError::none;
 }
 
-// Replaces the slots that the kernel left behind by their symbols.
+// Replaces the slots that the kernel left behind by their symbols: by binary search, as the kernel's tables
+// did not know. In ascending order, which is the order of the raw bits.
 DecodeError resolve_aside(const DecodeView& view, const Chunk& chunk, RawBitReader& raw) {
   for (size_t k = 0; k < chunk.aside_count; ++k) {
     const size_t i = chunk.aside[k];
@@ -101,6 +113,7 @@ DecodeError resolve_aside(const DecodeView& view, const Chunk& chunk, RawBitRead
       const auto result = raw.get_exp_golomb(&code);
       if (result == RawBitReader::Result::truncated) return DecodeError::truncated;
       if (result == RawBitReader::Result::corrupt) return DecodeError::corrupt;
+      // The code's distance may lead out of the 32-bit range, where no encoder goes.
       symbol = code_to_escape(code, view.min_symbol[row], support);
       using Limits = std::numeric_limits<int32_t>;
       if (symbol < Limits::min() || symbol > Limits::max()) return DecodeError::corrupt;
@@ -110,12 +123,15 @@ DecodeError resolve_aside(const DecodeView& view, const Chunk& chunk, RawBitRead
   return DecodeError::none;
 }
 
+// Rows come from the model, but the model computes them from decoded symbols: a hostile stream must not lead
+// a kernel out of the tables. The loop vectorises, and costs next to nothing.
 bool rows_in_range(std::span<const uint8_t> rows, int count) {
   uint8_t highest = 0;
   for (uint8_t row : rows) highest = std::max(highest, row);
   return highest < count;
 }
 
+// One call of decode().
 class Decoder {
  public:
   Decoder(const CdfTable& table, const Kernels& kernels, int lanes)
@@ -136,6 +152,7 @@ class Decoder {
       }
       at += consumed;
     }
+    // The encoder writes nothing at all when nothing is coded.
     if (!started_) return data.empty() ? DecodeError::none : DecodeError::corrupt;
     for (int lane = 0; lane < lanes_; ++lane) {
       if (state_.x[lane] != kLowerBound) return DecodeError::corrupt;
@@ -144,6 +161,7 @@ class Decoder {
   }
 
  private:
+  // The head is read when the first coded symbol is met, and not before: an empty section has none.
   DecodeError start(std::span<const uint8_t> data) {
     started_ = true;
     std::span<const uint8_t> raw, words;
@@ -152,6 +170,7 @@ class Decoder {
     return load_states(words, lanes_, &state_);
   }
 
+  // Decodes the positions up to kChunk coded ones; *consumed counts the skipped ones as well.
   DecodeError chunk(std::span<const uint8_t> data, std::span<const uint8_t> rows, std::span<int32_t> out,
                     size_t* consumed) {
     const bool dense = skip_ == 0;

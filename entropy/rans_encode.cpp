@@ -29,6 +29,7 @@ struct Coded {
 };
 
 Coded gather(const CdfTable& table, std::span<const int32_t> symbols, std::span<const uint8_t> rows) {
+  // All arguments are checked before anything is written, in a pass of its own that the compiler vectorises.
   const auto skip = static_cast<uint32_t>(table.skip_below());
   uint32_t highest = 0;
   uint32_t lost = 0;  // bits of symbols that a skipped row would lose
@@ -50,6 +51,7 @@ Coded gather(const CdfTable& table, std::span<const int32_t> symbols, std::span<
     // Unsigned wrap: everything outside of the support, on either side, is at least `escape`.
     const uint32_t at =
         std::min(static_cast<uint32_t>(symbols[i]) - static_cast<uint32_t>(row.min_symbol), row.escape);
+    // Written always, kept when coded: no branch, as skipped positions come in no foreseeable order.
     const bool is_coded = rows[i] >= skip;
     index[count] = row.offset + at;
     count += is_coded;
@@ -64,7 +66,7 @@ Coded gather(const CdfTable& table, std::span<const int32_t> symbols, std::span<
 // Encodes coded[0..n), last symbol first, as rANS is a stack; writes words downwards from `top` and returns
 // the lowest. x < freq << (32 - precision) before a step keeps the new state below 2^32 and, because freq <
 // 2^precision, also bounds x * reciprocal by 2^64; the rounding error x * (reciprocal * freq - 2^(32 +
-// precision)) stays below freq << (32 - precision) << precision, hence the quotient is exact.
+// precision)) is below (freq << (32 - precision)) * freq < 2^(32 + precision), hence the quotient is exact.
 template <int P>
 class LaneEncoder {
  public:
@@ -73,6 +75,7 @@ class LaneEncoder {
 
   template <int W>
   uint16_t* run(const uint32_t* coded, size_t n) {
+    // A last, incomplete round of the lanes comes first.
     while (n % W != 0) {
       --n;
       step(x_[n % W], symbols_[coded[n]], top_);

@@ -6,6 +6,7 @@
 namespace tessera::entropy::detail {
 namespace {
 
+// What a slot stands for. bias and freq give the next state: freq * (x >> precision) + bias.
 struct Found {
   uint32_t freq;
   uint32_t bias;  // slot - start of the symbol
@@ -50,8 +51,10 @@ struct BucketLookup {
   const DecodeView view;
 };
 
+// Little-endian on every machine; compilers make one load of it where that is possible.
 uint32_t load_word(const uint8_t* p) { return static_cast<uint32_t>(p[0] | p[1] << 8); }
 
+// Members are copies of the chunk's: a store to the output cannot then make the compiler load them again.
 template <typename Lookup>
 class ScalarDecoder {
  public:

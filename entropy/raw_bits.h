@@ -27,6 +27,7 @@ inline int64_t code_to_escape(uint64_t code, int32_t min, int64_t support) {
 
 inline int exp_golomb_bits(uint64_t code) { return 2 * static_cast<int>(std::bit_width(code + 1)) - 1; }
 
+// Collects the section; the encoder knows its length only at the end.
 class RawBitWriter {
  public:
   void put_exp_golomb(uint64_t code) {
@@ -53,12 +54,14 @@ class RawBitWriter {
   int used_ = 0;       // 0..7 between calls
 };
 
+// Reads it back. Escapes are rare: bit by bit is fast enough, and easy to bound.
 class RawBitReader {
  public:
   enum class Result { ok, truncated, corrupt };
 
   explicit RawBitReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
 
+  // On anything but ok, *code is left alone.
   Result get_exp_golomb(uint64_t* code) {
     int zeros = 0;
     for (;; ++zeros) {

@@ -1,3 +1,7 @@
+// One warp decodes one section. It reads the rows 32 positions at a time, writes the zeros of the skipped
+// ones, and queues the coded ones; whenever a step's worth of positions waits, each lane decodes one of them.
+// Votes and shuffles keep what the lanes share (the place in the words, the verdict) equal in all threads, so
+// that every branch on it is uniform.
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -62,6 +66,7 @@ struct RawBits {
   }
 };
 
+// As in the scalar kernel.
 struct Found {
   uint32_t freq;
   uint32_t bias;
@@ -69,6 +74,8 @@ struct Found {
   bool escape;
 };
 
+// Unlike the CPU's kernels it settles far tails at once: a divergent branch is cheaper here than a second
+// pass.
 __device__ Found look_up(const DecodeView& view, uint32_t row, uint32_t slot) {
   const uint32_t* starts = view.starts + size_t{row} * view.stride;
   uint32_t index = 0;
@@ -119,12 +126,14 @@ class WarpDecoder {
       const uint32_t position = base + thread_;
       const bool inside = position < count_;
       const int row = inside ? rows_[position] : 0;
+      // Checked before any table is touched with it.
       if (__any_sync(kAll, inside && row >= view_.rows)) return kCorrupt;
       const bool coded = inside && row >= skip_below;
       if (inside && !coded) out_[position] = 0;
       const unsigned coded_mask = __ballot_sync(kAll, coded);
       if (coded) queue_[(tail + __popc(coded_mask & below())) % kQueue] = position;
       tail += __popc(coded_mask);
+      // What one lane queued, another one takes.
       __syncwarp();
       while (tail - head_ >= lanes_) {
         if (uint8_t error = step(lanes_)) return error;
@@ -183,6 +192,7 @@ class WarpDecoder {
       x_ = found.freq * (x_ >> view_.precision) + found.bias;
     }
     const unsigned refill = __ballot_sync(kAll, active && x_ < kLowerBound);
+    // One test for the whole warp; lanes take the words in their order.
     if (end_ - next_ < 2 * __popc(refill)) return kTruncated;
     if (refill >> thread_ & 1) {
       const uint8_t* word = next_ + 2 * __popc(refill & below());
@@ -212,6 +222,7 @@ class WarpDecoder {
   __device__ uint8_t finish() {
     if (head_ == 0) return size_ == 0 ? kNone : kCorrupt;
     if (raw_error_ != kNone) return raw_error_;
+    // Threads beyond the lane count kept L from the start.
     const bool clean = x_ == kLowerBound && next_ == end_ && raw_.at_end();
     return __all_sync(kAll, clean) ? kNone : kCorrupt;
   }
@@ -275,6 +286,7 @@ std::optional<CudaTable> CudaTable::upload(const CdfTable& table) {
 
   CudaTable device;
   if (cudaMalloc(&device.memory_, packer.bytes().size()) != cudaSuccess) return std::nullopt;
+  // From here on the destructor frees the memory, whatever happens.
   auto* base = static_cast<uint8_t*>(device.memory_);
   if (cudaMemcpy(base, packer.bytes().data(), packer.bytes().size(), cudaMemcpyHostToDevice) != cudaSuccess) {
     return std::nullopt;

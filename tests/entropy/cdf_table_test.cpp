@@ -84,6 +84,7 @@ TEST(CdfTable, RefusesHugeSupports) {
   EXPECT_NE(refusal(16, {{0, freq}}), "");
 }
 
+// Against code lengths that can be added up by hand.
 TEST(CdfTable, BitsAreIdealCodeLengths) {
   const auto table = CdfTable::create(12, {{0, {4095, 1}}, {-2, {1024, 2048, 512, 256, 256}}}, 0, nullptr);
   ASSERT_TRUE(table);
@@ -106,6 +107,7 @@ TEST(CdfTable, SkippedRowsCostNothingForZero) {
   EXPECT_GT(table->bits(1, 0), 0);
 }
 
+// Which lookup is chosen changes the speed only, but a change of it should be noticed.
 TEST(CdfTable, PicksTheLookupByMemoryAndAlphabet) {
   const auto narrow = CdfTable::create(12, gaussian_rows(12, 64, 0.11, 64), 0, nullptr);
   EXPECT_NE(narrow->decode_view().direct, nullptr);
@@ -116,6 +118,31 @@ TEST(CdfTable, PicksTheLookupByMemoryAndAlphabet) {
   // A flat alphabet of 512 would leave the 8-bit codes half of the time.
   const auto wide = CdfTable::create(12, {quantise_pmf(12, 0, std::vector<double>(512, 1.0), 0)}, 0, nullptr);
   EXPECT_EQ(wide->decode_view().direct, nullptr);
+}
+
+// Encoding divides by multiplication; the quotient must be exact for every state that can occur before a
+// step, which is below freq << (32 - precision). The edges are where a reciprocal that is rounded too
+// coarsely fails first.
+TEST(CdfTable, ReciprocalsDivideExactly) {
+  for (int precision = kMinPrecision; precision <= kMaxPrecision; ++precision) {
+    const uint32_t total = 1u << precision;
+    for (uint32_t freq :
+         {1u, 2u, 3u, 5u, 7u, 127u, 641u, total / 2 - 1, total / 2, total / 2 + 1, total - 3, total - 1}) {
+      const auto table = CdfTable::create(precision, {{0, {freq, total - freq}}}, 0, nullptr);
+      ASSERT_TRUE(table);
+      const EncodeSymbol& s = table->encode_symbols()[0];
+      const uint64_t limit = uint64_t{freq} << (32 - precision);
+      ASSERT_LT(limit - 1, uint64_t{1} << 32);
+      for (uint64_t k = 0; k < 2000; ++k) {
+        // Multiples of the frequency and their neighbours, from both ends of the range, and a stride through
+        // it.
+        for (uint64_t x : {k * freq, k * freq + freq - 1, limit - 1 - k, limit - 1 - k * (limit / 2000)}) {
+          if (x >= limit) continue;
+          ASSERT_EQ(x * s.reciprocal >> (32 + precision), x / freq) << "x " << x << ", freq " << freq;
+        }
+      }
+    }
+  }
 }
 
 void expect_valid(const Row& row, int precision) {
@@ -137,6 +164,7 @@ TEST(QuantisePmf, SumsExactlyAndKeepsEverySymbol) {
   }
 }
 
+// Trainers feed what a network put out; a NaN must not poison the row.
 TEST(QuantisePmf, IgnoresNonsenseProbabilities) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Row row = quantise_pmf(12, 0, std::vector<double>{nan, -3, 0.5, 0.5}, -1);

@@ -58,6 +58,7 @@ TEST(Rans, RoundTripsLengthsAroundAChunk) {
   }
 }
 
+// From one row to 256, where a row number fills its byte.
 TEST(Rans, RoundTripsAllPrecisions) {
   std::mt19937_64 rng(3);
   for (int precision = kMinPrecision; precision <= kMaxPrecision; ++precision) {
@@ -98,6 +99,7 @@ TEST(Rans, RoundTripsFarTails) {
   for (int lanes : all_lanes()) expect_round_trip(table, sample, lanes);
 }
 
+// Rows at both ends of the integers, so that the distance to the support takes its largest values.
 TEST(Rans, EscapesExtremeIntegers) {
   const int32_t low = INT32_MIN, high = INT32_MAX;
   const CdfTable table = make_table(
@@ -116,12 +118,14 @@ TEST(Rans, EscapesExtremeIntegers) {
   }
 }
 
+// Every lane leaves the fast path in every step, and the aside list of a chunk is full.
 TEST(Rans, NothingButEscapes) {
   std::mt19937_64 rng(6);
   const CdfTable table = make_table(12, {{0, {4095, 1}}});
   for (int lanes : all_lanes()) expect_round_trip(table, draw(rng, table, 10000, 1), lanes);
 }
 
+// Skipped positions must leave no trace in the bytes.
 TEST(Rans, SkippedSymbolsCostNothing) {
   std::mt19937_64 rng(7);
   const CdfTable all = mixed_table(rng, 12, 9, 9);
@@ -156,6 +160,7 @@ TEST(Rans, SkipsAll256Rows) {
   }
 }
 
+// Chunks that hold many positions but few coded symbols, and the reverse.
 TEST(Rans, LongRunsOfSkippedPositions) {
   std::mt19937_64 rng(9);
   const CdfTable table = make_table(12, gaussian_rows(12, 16, 0.11, 8), 8);
@@ -180,6 +185,7 @@ TEST(Rans, SizeIsIdealForRandomTables) {
   }
 }
 
+// The extremes of skew: 0.00035 bit a symbol, and nine.
 TEST(Rans, SizeIsIdealForDegenerateAndFlatRows) {
   std::mt19937_64 rng(11);
   std::vector<uint32_t> flat(512, 8);
@@ -242,6 +248,7 @@ TEST(Rans, GoldenSections) {
   EXPECT_EQ(hex(encoded(precise, sample, 1)), "0238c05f411400e0b1");
 }
 
+// A programmer's error, in contrast to a damaged stream.
 TEST(Rans, MisuseThrows) {
   const CdfTable table = make_table(12, {{0, {4000, 96}}, {0, {4000, 96}}}, 1);
   const std::vector<int32_t> symbols{0, 0};
