@@ -5,6 +5,7 @@ A codec is asked for as NAME[:ARGUMENT][:OPTION=VALUE...], for example `jpeg`, `
 """
 
 import hashlib
+import os
 import re
 import shutil
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ def missing_hint(codec, program):
     if base in PACKAGES:
         return f"{base} is not installed: Debian package {PACKAGES[base]} (apt-get install {PACKAGES[base]})"
     if base == "tessera":
-        return f"{program} is not built: cmake --preset release && cmake --build build"
+        return f"{os.path.relpath(program)} is not built: cmake --preset release && cmake --build build"
     return f"{program}: no such program"
 
 

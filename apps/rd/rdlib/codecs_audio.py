@@ -29,7 +29,7 @@ def aac(text, settings):
 def mp3(text, settings):
     Options(text, 0, {})
     return _codec(text, "MP3 (LAME)", "libmp3lame", ("-write_xing", "0", "-id3v2_version", "0"), "mp3", "mp3",
-                  (16, 24, 32, 48, 64, 96, 128, 160), "without Xing and ID3 headers; the delay is found and taken out")
+                  (32, 40, 48, 64, 80, 96, 128, 160), "without Xing and ID3 headers; the delay is found and taken out")
 
 
 CODECS = {"opus": opus, "aac": aac, "mp3": mp3}

@@ -53,7 +53,8 @@ def svtav1(text, settings):
 
 def aom(text, settings):
     o = Options(text, 0, {"cpu": "6", "structure": "default"}, {"structure": STRUCTURES})
-    low = ("-lag-in-frames", "0") if o.structure == "lowdelay" else ()
+    # Without lookahead libaom's -crf leaves the quantiser to its rate control; low delay therefore fixes it.
+    low = ("-lag-in-frames", "0", "-qmin", "{q}", "-qmax", "{q}") if o.structure == "lowdelay" else ()
     return _codec(text, settings, _name(f"libaom cpu{o.cpu}", o.structure), "libaom-av1",
                   ("-cpu-used", o.cpu, "-crf", "{q}", "-b:v", "0", "-g", "{intra}", "-keyint_min", "{intra}",
                    "-threads", "{threads}", *low), "obu", range(60, 15, -5), o.structure)

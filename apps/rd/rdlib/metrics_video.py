@@ -64,12 +64,24 @@ def _by_ffmpeg(name, original, decoded, log):
     return float(found.group(1))
 
 
-def frame_bits(coded):
-    """Bits of each frame of a coded file in the order of display, or [] when ffprobe cannot tell."""
+def _probe(coded, entries):
     said = process.text_of(["ffprobe", "-v", "quiet", "-threads", "1", "-select_streams", "v:0", "-show_entries",
-                            "frame=pkt_size,pict_type", "-of", "json", coded])
+                            entries, "-of", "json", coded])
     try:
-        frames = json.loads(said or "")["frames"]
-        return [(8 * int(f["pkt_size"]), f.get("pict_type", "?")) for f in frames]
+        return json.loads(said or "")[entries.split("=")[0] + "s"]
     except (ValueError, KeyError, TypeError):
         return []
+
+
+def frame_bits(coded):
+    """(bits, I | P | B) of each frame of a coded file in the order of display, or [] when ffprobe cannot tell."""
+    try:
+        frames = [(8 * int(f.get("pkt_size", 0)), f.get("pict_type", "?"))
+                  for f in _probe(coded, "frame=pkt_size,pict_type")]
+        if all(bits for bits, _ in frames):
+            return frames
+        # The AV1 decoder does not pass sizes on. A packet of AV1 holds exactly one frame that is shown, in order.
+        packets = [8 * int(p["size"]) for p in _probe(coded, "packet=size")]
+    except (ValueError, KeyError):
+        return []
+    return [(bits, kind) for bits, (_, kind) in zip(packets, frames)] if len(packets) == len(frames) else []

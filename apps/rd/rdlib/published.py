@@ -12,7 +12,7 @@ from pathlib import Path
 from .metrics_image import to_db
 
 # Shown when the user names none: the field's anchors and one or two codecs of each kind.
-USUAL = ("vtm_18.0_intra", "vtm_9.1_intra", "bpg_444", "mlic++", "paper_elic2022_mse", "evc_SS",
+USUAL = ("vtm_18.0_intra", "bpg_444", "mlic++", "paper_elic2022_mse", "evc_SS",
          "bmshj2018-hyperprior", "cool-chic_v5.0")
 LABELS = {"vtm_18.0_intra": "VTM-18.0 intra", "vtm_9.1_intra": "VTM-9.1 intra", "bpg_444": "BPG 4:4:4",
           "mlic++": "MLIC++", "paper_elic2022_mse": "ELIC", "evc_SS": "EVC-S",

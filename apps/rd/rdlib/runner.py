@@ -187,6 +187,7 @@ class Run:
         plan, begin = self.plan, time.time()
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker, one core
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        os.environ.setdefault("NUMBA_NUM_THREADS", "1")
         sources, chosen = self.load_files(), self.load_codecs()
         if not sources:
             self.problem("no files", plan.data.name, f"no readable file of the suite {plan.suite}")
