@@ -1,7 +1,7 @@
 #include "data/synth.h"
 
 #include <algorithm>
-#include <functional>
+#include <iterator>
 
 namespace tessera::media {
 namespace {
@@ -42,14 +42,15 @@ uint32_t value_noise(uint32_t x, uint32_t y, uint32_t shift, uint32_t seed) {
   return lerp(lerp(at(i, j), at(i + 1, j), tx), lerp(at(i, j + 1), at(i + 1, j + 1), tx), ty);
 }
 
-// Octaves of falling amplitude: power falls with the square of the frequency, as in photographs.
+// Octaves whose power falls a little with the frequency, as in photographs; then more contrast.
 uint32_t fractal(uint32_t x, uint32_t y, uint32_t seed) {
-  uint64_t sum = 0, weight = 0;
-  for (uint32_t shift = 0; shift <= 8; ++shift) {
-    sum += uint64_t{value_noise(x, y, shift, seed)} << shift;
-    weight += uint64_t{1} << shift;
+  constexpr int64_t kWeights[] = {4, 6, 8, 12, 16, 24, 32, 40, 48};  // wavelengths of 1, 2, ... 256 pixels
+  int64_t sum = 0, weight = 0;
+  for (uint32_t shift = 0; shift < std::size(kWeights); ++shift) {
+    sum += kWeights[shift] * (int64_t{value_noise(x, y, shift, seed)} - 32768);
+    weight += kWeights[shift];
   }
-  return static_cast<uint32_t>(sum / weight);
+  return static_cast<uint32_t>(std::clamp<int64_t>(32768 + 2 * sum / weight, 0, kOne));
 }
 
 struct Place {
