@@ -1,0 +1,109 @@
+// What encode and decode share: many jobs with a progress bar, messages and a summary.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "apps/tessera/exit_codes.h"
+#include "apps/tessera/jobs.h"
+#include "apps/tessera/options.h"
+#include "apps/tessera/progress.h"
+#include "apps/tessera/workers.h"
+
+namespace tessera::cli {
+
+// One finished file.
+struct Outcome {
+  uint64_t stream_bytes = 0;  // of the .tsr side
+  uint64_t pixels = 0;
+  double seconds = 0;
+  std::string note;  // goes into the summary line: "quality 32"
+};
+
+inline double bits_per_pixel(uint64_t bytes, uint64_t pixels) {
+  return pixels == 0 ? 0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(pixels);
+}
+
+inline std::string shown(const std::string& name) { return name == "-" ? "standard stream" : name; }
+
+// Refuses what would overwrite a file when the user asked to keep it.
+inline Status check_output(const std::string& output, bool keep_existing) {
+  std::error_code ignored;
+  if (keep_existing && output != "-" && std::filesystem::exists(output, ignored)) {
+    return {ErrorCode::io, output + ": exists, and is kept"};
+  }
+  return {};
+}
+
+// Makes the output folder, so that a typo shows before the work does.
+inline Status prepare_folder(const std::string& folder) {
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  if (error) return {ErrorCode::io, folder + ": cannot create the folder: " + error.message()};
+  return {};
+}
+
+// Runs all jobs. `make_worker(worker index, threads, progress)` gives a callable that does one job; it is
+// called lazily on the worker's own thread and kept for the worker's later jobs. Errors are printed, one line
+// for each file. Returns the exit code of the first failed job.
+template <class MakeWorker>
+int run_batch(const std::vector<Job>& jobs, const Common& common, MakeWorker make_worker) {
+  const auto start = std::chrono::steady_clock::now();
+  const WorkerPlan plan = plan_workers(jobs.size(), common.threads, std::thread::hardware_concurrency(),
+                                       common.device != Device::cpu);
+  ProgressBar bar(jobs.size(), !common.quiet);
+  using Worker = decltype(make_worker(0, Progress{}));
+  std::vector<std::optional<Worker>> workers(plan.workers);
+  std::vector<size_t> current(plan.workers, 0);
+  std::vector<Outcome> outcomes(jobs.size());
+
+  const auto statuses = run_jobs(jobs.size(), plan.workers, [&](size_t job, unsigned index) -> Status {
+    current[index] = job;
+    if (!workers[index]) {
+      workers[index].emplace(make_worker(plan.threads_each, [&bar, &current, index](double fraction) {
+        bar.update(current[index], fraction * 0.999);  // the whole is there only when the file is written
+        return true;
+      }));
+    }
+    const auto job_start = std::chrono::steady_clock::now();
+    const Status status = (*workers[index])(jobs[job], outcomes[job]);
+    outcomes[job].seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - job_start).count();
+    bar.update(job, 1);
+    return named(jobs[job].input, status);
+  });
+  bar.wipe();
+
+  int code = kExitOk;
+  Outcome total;
+  size_t good = 0;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (!statuses[i].ok()) {
+      const int failed = fail(statuses[i]);
+      if (code == kExitOk) code = failed;
+      continue;
+    }
+    ++good;
+    total.stream_bytes += outcomes[i].stream_bytes;
+    total.pixels += outcomes[i].pixels;
+    if (jobs.size() == 1 && !common.quiet) {
+      fmt::print(stderr, "{} -> {}: {}, {} bytes, {:.4f} bpp, {:.2f} s\n", shown(jobs[i].input),
+                 shown(jobs[i].output), outcomes[i].note, outcomes[i].stream_bytes,
+                 bits_per_pixel(outcomes[i].stream_bytes, outcomes[i].pixels), outcomes[i].seconds);
+    }
+  }
+  if (jobs.size() > 1 && !common.quiet) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    fmt::print(stderr, "{} of {} files, {} bytes, {:.4f} bpp, {:.2f} s\n", good, jobs.size(),
+               total.stream_bytes, bits_per_pixel(total.stream_bytes, total.pixels), seconds);
+  }
+  return code;
+}
+
+}  // namespace tessera::cli

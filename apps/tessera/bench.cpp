@@ -1,0 +1,138 @@
+// `tessera bench`: how long encoding and decoding take in this process, and what they give.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/tessera/convert.h"
+#include "apps/tessera/exit_codes.h"
+#include "apps/tessera/options.h"
+#include "apps/tessera/psnr.h"
+#include "data/picture_io.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Row {
+  std::string file;
+  uint32_t width = 0, height = 0;
+  int quality = 0;
+  double bpp = 0;
+  double psnr_db = 0;
+  double encode_seconds = 0, decode_seconds = 0;  // medians
+  double decode_network_seconds = 0, decode_entropy_seconds = 0;
+};
+
+template <class Work>
+double seconds_of(Work work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Encodes and decodes one picture `repetitions` times, after one round that only warms up.
+Result<Row> measure(const std::string& file, const media::Picture& picture, int repetitions,
+                    ImageEncoder& encoder, ImageDecoder& decoder) {
+  Result<Bytes> stream = Status();
+  Result<Image> image = Status();
+  Report report;
+  std::vector<double> encode_times, decode_times, network_times, entropy_times;
+  for (int i = 0; i <= repetitions; ++i) {
+    const double encode_time =
+        seconds_of([&] { stream = encoder.encode(view_of(picture), metadata_of(picture)); });
+    if (!stream) return stream.status();
+    const double decode_time = seconds_of([&] { image = decoder.decode(*stream, &report); });
+    if (!image) return image.status();
+    if (i == 0) continue;
+    encode_times.push_back(encode_time);
+    decode_times.push_back(decode_time);
+    network_times.push_back(report.seconds_network);
+    entropy_times.push_back(report.seconds_entropy);
+  }
+  Row row{file, picture.width, picture.height};
+  row.bpp = 8.0 * static_cast<double>(stream->size()) / (static_cast<double>(picture.width) * picture.height);
+  row.psnr_db = psnr(picture, picture_of(std::move(*image)));
+  row.encode_seconds = median(encode_times);
+  row.decode_seconds = median(decode_times);
+  row.decode_network_seconds = median(network_times);
+  row.decode_entropy_seconds = median(entropy_times);
+  return row;
+}
+
+nlohmann::ordered_json to_json(const Row& row) {
+  nlohmann::ordered_json json;
+  json["file"] = row.file;
+  json["width"] = row.width;
+  json["height"] = row.height;
+  json["quality"] = row.quality;
+  json["bpp"] = row.bpp;
+  json["psnr_db"] = std::isfinite(row.psnr_db) ? nlohmann::json(row.psnr_db) : nlohmann::json();
+  json["encode_seconds"] = row.encode_seconds;
+  json["decode_seconds"] = row.decode_seconds;
+  json["decode_network_seconds"] = row.decode_network_seconds;
+  json["decode_entropy_seconds"] = row.decode_entropy_seconds;
+  return json;
+}
+
+void print(const Row& row) {
+  const double megapixels = static_cast<double>(row.width) * row.height / 1e6;
+  fmt::print("{:>3} {:>9.4f} {:>9.3f} {:>10.1f} {:>10.1f} {:>9.2f} {:>9.2f}  {}\n", row.quality, row.bpp,
+             row.psnr_db, row.encode_seconds * 1e3, row.decode_seconds * 1e3, megapixels / row.encode_seconds,
+             megapixels / row.decode_seconds, row.file);
+}
+
+Status bench_file(const std::string& file, int quality, const BenchOptions& options, ImageEncoder& encoder,
+                  ImageDecoder& decoder, nlohmann::ordered_json& list) {
+  auto picture = media::read_picture(file);
+  if (!picture) return picture.status();
+  auto row = measure(file, *picture, options.repetitions, encoder, decoder);
+  if (!row) return row.status();
+  row->quality = quality;
+  if (options.common.json) {
+    list.push_back(to_json(*row));
+  } else {
+    print(*row);
+  }
+  return {};
+}
+
+}  // namespace
+
+int bench_command(const BenchOptions& options) {
+  DecoderOptions decoder_options;
+  decoder_options.device = options.common.device;
+  decoder_options.threads = options.common.threads;
+  decoder_options.weights_dir = options.common.weights_dir;
+  auto decoder = ImageDecoder::create(decoder_options);
+  if (!decoder) return fail(decoder.status());
+  auto list = nlohmann::ordered_json::array();
+  if (!options.common.json) {
+    fmt::print("{:>3} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}  file\n", "q", "bpp", "PSNR dB", "enc ms",
+               "dec ms", "enc MP/s", "dec MP/s");
+  }
+  int code = kExitOk;
+  for (int quality : options.qualities) {
+    EncoderOptions encoder_options;
+    encoder_options.model = options.model;
+    encoder_options.quality = quality;
+    encoder_options.device = options.common.device;
+    encoder_options.threads = options.common.threads;
+    encoder_options.effort = options.effort;
+    encoder_options.weights_dir = options.common.weights_dir;
+    auto encoder = ImageEncoder::create(encoder_options);
+    if (!encoder) return fail(encoder.status());
+    for (const std::string& file : options.common.files) {
+      const Status status = named(file, bench_file(file, quality, options, *encoder, *decoder, list));
+      if (status.ok()) continue;
+      const int failed = fail(status);
+      if (code == kExitOk) code = failed;
+    }
+  }
+  if (options.common.json)
+    fmt::print("{}\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  return code;
+}
+
+}  // namespace tessera::cli

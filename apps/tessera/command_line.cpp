@@ -1,0 +1,185 @@
+#include "apps/tessera/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+
+#include "apps/tessera/exit_codes.h"
+#include "apps/tessera/options.h"
+#include "bitstream/header.h"
+
+namespace tessera::cli {
+namespace {
+
+const std::map<std::string, Device> kDevices{{"cpu", Device::cpu}, {"cuda", Device::cuda}};
+
+// Options that most sub-commands share.
+void add_files(CLI::App& command, Common& common, const char* help) {
+  command.add_option("files", common.files, help)->required()->type_name("FILE");
+}
+
+void add_weights(CLI::App& command, Common& common) {
+  command.add_option("--weights-dir", common.weights_dir, "Folder of the models' weights")
+      ->envname("TESSERA_WEIGHTS")
+      ->type_name("DIR");
+}
+
+void add_machine(CLI::App& command, Common& common) {
+  add_weights(command, common);
+  command.add_option("--device", common.device, "Where the networks run: cpu or cuda (cpu)")
+      ->transform(CLI::Transformer(kDevices, CLI::ignore_case))
+      ->type_name("NAME");
+  command.add_option("--threads", common.threads, "Threads for all files together; 0: all cores (0)")
+      ->check(CLI::Range(0, 1024).description(""))
+      ->type_name("N");
+}
+
+void add_json(CLI::App& command, Common& common) { command.add_flag("--json", common.json, "Print JSON"); }
+
+void add_quiet(CLI::App& command, Common& common) {
+  command.add_flag("--quiet", common.quiet, "Print errors only");
+}
+
+void add_output(CLI::App& command, Output& output, bool& overwrite) {
+  command.add_option("--out-dir", output.out_dir, "Folder for the outputs: every FILE is an input")
+      ->type_name("DIR");
+  auto* force = command.add_flag("-y,--force", overwrite, "Overwrite existing outputs (the default)");
+  command.add_flag("-n,--no-overwrite", output.keep_existing, "Fail where an output exists")->excludes(force);
+}
+
+void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
+  auto* c = app.add_subcommand("encode", "Encode pictures (PNG, JPEG, WebP, TIFF, PPM, BMP) to .tsr streams");
+  add_files(*c, o.common, "IN [OUT.tsr], or IN... with --out-dir; - for a standard stream");
+  auto* quality = c->add_option("-q,--quality", o.quality, "0 (smallest) to 63 (best) (32)")
+                      ->check(CLI::Range(0, 63).description(""))
+                      ->type_name("Q");
+  c->add_option("--bpp", o.bpp, "Bits per pixel to aim at, instead of a quality")
+      ->check(CLI::Range(0.001, 48.0).description(""))
+      ->excludes(quality)
+      ->type_name("X");
+  c->add_option("--model", o.model, "Model (still); see tessera models")->type_name("NAME");
+  c->add_option("--effort", o.effort, "0 (fast) to 9 (small) (5)")
+      ->check(CLI::Range(0, 9).description(""))
+      ->type_name("N");
+  c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
+      ->type_name("N");
+  c->add_flag("!--no-checksum", o.checksum, "Do not store a checksum of the symbols");
+  add_output(*c, o.output, overwrite);
+  add_machine(*c, o.common);
+  add_quiet(*c, o.common);
+  c->callback([&] { code = encode_command(o); });
+}
+
+void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
+  auto* c = app.add_subcommand("decode", "Decode .tsr streams to pictures");
+  add_files(*c, o.common, "IN.tsr [OUT], or IN.tsr... with --out-dir; - for a standard stream");
+  c->add_option("--format", o.format,
+                "png, jpg, webp, tif, ppm, pgm or bmp (by the output's extension, or png)")
+      ->check(
+          CLI::IsMember({"png", "jpg", "jpeg", "webp", "tif", "tiff", "ppm", "pgm", "bmp"}).description(""))
+      ->type_name("EXT");
+  c->add_option("--max-pixels", o.max_pixels, "Refuse larger pictures (268435456)")->type_name("N");
+  c->add_option("--max-memory", o.max_memory_mib, "Refuse streams that need more memory, in MiB (8192)")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40).description(""))
+      ->type_name("MIB");
+  add_output(*c, o.output, overwrite);
+  add_machine(*c, o.common);
+  add_quiet(*c, o.common);
+  c->callback([&] { code = decode_command(o); });
+}
+
+void add_info(CLI::App& app, InfoOptions& o, int& code) {
+  auto* c = app.add_subcommand("info", "Show what streams say about themselves");
+  add_files(*c, o.common, "Streams; - for standard input");
+  c->add_flag("--check", o.check, "Also decode the symbols and compare their checksum");
+  add_json(*c, o.common);
+  add_machine(*c, o.common);
+  c->callback([&] { code = info_command(o); });
+}
+
+void add_verify(CLI::App& app, Common& o, int& code) {
+  auto* c = app.add_subcommand("verify", "Decode the symbols and prove their checksum");
+  add_files(*c, o, "Streams; - for standard input");
+  add_machine(*c, o);
+  add_quiet(*c, o);
+  c->callback([&] { code = verify_command(o); });
+}
+
+void add_models(CLI::App& app, Common& o, int& code) {
+  auto* c = app.add_subcommand("models", "List the installed models");
+  add_json(*c, o);
+  add_weights(*c, o);
+  c->callback([&] { code = models_command(o); });
+}
+
+void add_bench(CLI::App& app, BenchOptions& o, int& code) {
+  auto* c = app.add_subcommand("bench", "Time encoding and decoding in this process");
+  add_files(*c, o.common, "Pictures");
+  c->add_option("-q,--quality", o.qualities, "Qualities, separated by commas (16,32,48)")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 63).description(""))
+      ->type_name("Q,...");
+  c->add_option("--repeat", o.repetitions, "Repetitions; the median counts (5)")
+      ->check(CLI::Range(1, 10000).description(""))
+      ->type_name("N");
+  c->add_option("--model", o.model, "Model (still)")->type_name("NAME");
+  c->add_option("--effort", o.effort, "0 to 9 (5)")->check(CLI::Range(0, 9).description(""))->type_name("N");
+  add_json(*c, o.common);
+  add_machine(*c, o.common);
+  c->callback([&] { code = bench_command(o); });
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App app("Tessera, a learned media codec", "tessera");
+  app.set_version_flag("--version", fmt::format("tessera {} (stream format {}.{})", TESSERA_VERSION,
+                                                bitstream::kVersionMajor, bitstream::kVersionMinor));
+  app.require_subcommand(1);
+  app.footer(exit_code_help());
+  app.fallthrough(false);
+
+  int code = kExitOk;
+  bool overwrite = true;
+  EncodeOptions encode;
+  DecodeOptions decode;
+  InfoOptions info;
+  Common verify, models;
+  BenchOptions bench;
+  add_encode(app, encode, overwrite, code);
+  add_decode(app, decode, overwrite, code);
+  add_info(app, info, code);
+  add_verify(app, verify, code);
+  add_models(app, models, code);
+  add_bench(app, bench, code);
+  for (CLI::App* command : app.get_subcommands({})) command->footer(exit_code_help());
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    fail({ErrorCode::invalid_argument, std::string(error.what()) + " (see tessera --help)"});
+    return kExitUsage;
+  }
+  // What was printed may still wait in a buffer: a full disk shows here.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    return fail({ErrorCode::io, "standard output: cannot write"});
+  }
+  return code;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return fail({ErrorCode::out_of_memory, "out of memory"});
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "tessera: unexpected failure: {}\n", error.what());
+    return kExitUnexpected;
+  }
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,80 @@
+// `tessera decode`: streams in, pictures out.
+#include <optional>
+
+#include "apps/tessera/batch.h"
+#include "apps/tessera/convert.h"
+#include "data/byte_file.h"
+#include "data/picture_io.h"
+
+namespace tessera::cli {
+namespace {
+
+DecoderOptions decoder_options(const DecodeOptions& options, int threads, Progress progress) {
+  DecoderOptions result;
+  result.device = options.common.device;
+  result.threads = threads;
+  result.limits.max_pixels = options.max_pixels;
+  result.limits.max_memory = options.max_memory_mib << 20;
+  result.weights_dir = options.common.weights_dir;
+  result.progress = std::move(progress);
+  return result;
+}
+
+// One thread's decoder: made at the first stream that could be read, then kept.
+class DecodeWorker {
+ public:
+  DecodeWorker(const DecodeOptions& options, int threads, Progress progress)
+      : options_(options), decoder_options_(decoder_options(options, threads, std::move(progress))) {}
+
+  Status operator()(const Job& job, Outcome& outcome) {
+    TESSERA_RETURN_IF_ERROR(check_output(job.output, options_.output.keep_existing));
+    auto stream = media::read_file(job.input);
+    if (!stream) return stream.status();
+    if (!decoder_) {
+      auto created = ImageDecoder::create(decoder_options_);
+      if (!created) return created.status();
+      decoder_.emplace(std::move(*created));
+    }
+    auto image = decoder_->decode(*stream);
+    if (!image) return image.status();
+    outcome.stream_bytes = stream->size();
+    outcome.pixels = uint64_t{image->width} * image->height;
+    outcome.note = fmt::format("{}x{}", image->width, image->height);
+    return media::write_picture(job.output, picture_of(std::move(*image)), format_for(job.output));
+  }
+
+ private:
+  std::optional<media::PictureFormat> format_for(const std::string& output) const {
+    if (!options_.format.empty()) return media::format_of_name(options_.format);
+    const auto format = media::format_of_name(output);
+    // A standard stream or a device has no extension.
+    return format || (output != "-" && output.rfind("/dev/", 0) != 0) ? format : media::PictureFormat::png;
+  }
+
+  const DecodeOptions& options_;
+  DecoderOptions decoder_options_;
+  std::optional<ImageDecoder> decoder_;
+};
+
+}  // namespace
+
+int decode_command(const DecodeOptions& options) {
+  const std::string extension = options.format.empty() ? "png" : options.format;
+  auto jobs = plan_jobs(options.common.files, options.output.out_dir, extension, Direction::decode);
+  if (!jobs) return fail(jobs.status()), kExitUsage;
+  for (const Job& job : *jobs) {
+    // Known before any work: the extension of an output that the user named.
+    const bool special = job.output == "-" || job.output.rfind("/dev/", 0) == 0;
+    if (options.format.empty() && !special && !media::format_of_name(job.output)) {
+      return fail({ErrorCode::invalid_argument,
+                   job.output + ": the extension is none of png, jpg, webp, tif, ppm, pgm, bmp"}),
+             kExitUsage;
+    }
+  }
+  if (const Status status = prepare_folder(options.output.out_dir); !status.ok()) return fail(status);
+  return run_batch(*jobs, options.common, [&](int threads, Progress progress) {
+    return DecodeWorker(options, threads, std::move(progress));
+  });
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,70 @@
+// `tessera encode`: pictures in, streams out.
+#include <memory>
+#include <optional>
+
+#include "apps/tessera/batch.h"
+#include "apps/tessera/convert.h"
+#include "data/byte_file.h"
+#include "data/picture_io.h"
+
+namespace tessera::cli {
+namespace {
+
+EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progress progress) {
+  EncoderOptions result;
+  result.model = options.model;
+  result.quality = options.quality;
+  result.bpp = options.bpp;
+  result.device = options.common.device;
+  result.threads = threads;
+  result.effort = options.effort;
+  result.checksum = options.checksum;
+  result.tile = options.tile;
+  result.weights_dir = options.common.weights_dir;
+  result.progress = std::move(progress);
+  return result;
+}
+
+// One thread's encoder: made at the first picture that could be read, then kept.
+class EncodeWorker {
+ public:
+  EncodeWorker(const EncodeOptions& options, int threads, Progress progress)
+      : options_(options), encoder_options_(encoder_options(options, threads, std::move(progress))) {}
+
+  Status operator()(const Job& job, Outcome& outcome) {
+    TESSERA_RETURN_IF_ERROR(check_output(job.output, options_.output.keep_existing));
+    auto picture = media::read_picture(job.input);
+    if (!picture) return picture.status();
+    if (!encoder_) {
+      auto created = ImageEncoder::create(encoder_options_);
+      if (!created) return created.status();
+      encoder_.emplace(std::move(*created));
+    }
+    Report report;
+    auto stream = encoder_->encode(view_of(*picture), metadata_of(*picture), &report);
+    if (!stream) return stream.status();
+    outcome.stream_bytes = stream->size();
+    outcome.pixels = uint64_t{picture->width} * picture->height;
+    outcome.note = fmt::format("{}x{}, quality {}", picture->width, picture->height,
+                               options_.bpp ? report.quality : options_.quality);
+    return media::write_file(job.output, *stream);
+  }
+
+ private:
+  const EncodeOptions& options_;
+  EncoderOptions encoder_options_;
+  std::optional<ImageEncoder> encoder_;
+};
+
+}  // namespace
+
+int encode_command(const EncodeOptions& options) {
+  auto jobs = plan_jobs(options.common.files, options.output.out_dir, "tsr", Direction::encode);
+  if (!jobs) return fail(jobs.status()), kExitUsage;
+  if (const Status status = prepare_folder(options.output.out_dir); !status.ok()) return fail(status);
+  return run_batch(*jobs, options.common, [&](int threads, Progress progress) {
+    return EncodeWorker(options, threads, std::move(progress));
+  });
+}
+
+}  // namespace tessera::cli

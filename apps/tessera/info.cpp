@@ -1,0 +1,128 @@
+// `tessera info`: what a stream says about itself.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/tessera/exit_codes.h"
+#include "apps/tessera/options.h"
+#include "data/byte_file.h"
+
+namespace tessera::cli {
+namespace {
+
+std::string hex(uint64_t value, int digits) { return fmt::format("{:0{}x}", value, digits); }
+
+nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,
+                               std::optional<uint32_t> decoded) {
+  nlohmann::ordered_json json;
+  json["file"] = file;
+  json["version"] = fmt::format("{}.{}", info.version_major, info.version_minor);
+  json["media"] = info.media;
+  json["width"] = info.width;
+  json["height"] = info.height;
+  json["channels"] = info.channels;
+  json["bit_depth"] = info.bit_depth;
+  json["colour"] = {{"primaries", info.colour.primaries},
+                    {"transfer", info.colour.transfer},
+                    {"matrix", info.colour.matrix},
+                    {"full_range", info.colour.full_range}};
+  json["quality"] = info.quality;
+  json["model"] = {{"name", info.model},
+                   {"revision", info.model_revision},
+                   {"hash", hex(info.model_hash, 16)},
+                   {"available", info.model_available}};
+  json["tiles"] = info.tiles;
+  json["tile_size"] = info.tile_size;
+  json["packets"] = info.packets;
+  json["bytes"] = info.file_bytes;
+  const uint64_t pixels = uint64_t{info.width} * info.height;
+  if (pixels > 0) json["bpp"] = 8.0 * static_cast<double>(info.file_bytes) / static_cast<double>(pixels);
+  for (const SectionSize& section : info.sections) json["sections"][section.name] = section.bytes;
+  json["decode_kmac_per_pixel"] = info.decode_kmac_per_pixel;
+  json["predicted_memory"] = info.predicted_memory;
+  json["checksum"] = info.stored_checksum ? nlohmann::json(hex(*info.stored_checksum, 8)) : nlohmann::json();
+  if (decoded) json["decoded_checksum"] = hex(*decoded, 8);
+  return json;
+}
+
+void print_text(const std::string& file, const StreamInfo& info, std::optional<uint32_t> decoded) {
+  const auto line = [](const char* name, const std::string& value) {
+    fmt::print("  {:<12} {}\n", name, value);
+  };
+  const double pixels = static_cast<double>(uint64_t{info.width} * info.height);
+  fmt::print("{}\n", file);
+  line("format", fmt::format("TSR {}.{}, {}", info.version_major, info.version_minor, info.media));
+  line("size",
+       fmt::format("{}x{}, {} channels, {} bits", info.width, info.height, info.channels, info.bit_depth));
+  line("colour",
+       fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries,
+                   info.colour.transfer, info.colour.matrix, info.colour.full_range ? "full" : "limited"));
+  line("quality", std::to_string(info.quality));
+  line("model", fmt::format("{} revision {}, hash {}{}", info.model, info.model_revision,
+                            hex(info.model_hash, 16), info.model_available ? "" : " (not installed)"));
+  line("packets", info.tiles > 1
+                      ? fmt::format("{} ({} tiles of {} pixels)", info.packets, info.tiles, info.tile_size)
+                      : std::to_string(info.packets));
+  line("bytes", pixels > 0 ? fmt::format("{} ({:.4f} bpp)", info.file_bytes,
+                                         8.0 * static_cast<double>(info.file_bytes) / pixels)
+                           : std::to_string(info.file_bytes));
+  for (const SectionSize& section : info.sections) {
+    line("", fmt::format("{:<14} {:>10}  {:5.1f} %", section.name, section.bytes,
+                         100.0 * static_cast<double>(section.bytes) /
+                             static_cast<double>(std::max<uint64_t>(1, info.file_bytes))));
+  }
+  if (info.model_available) {
+    line("decoding",
+         fmt::format("{:.1f} kMAC/pixel, {} MiB", info.decode_kmac_per_pixel, info.predicted_memory >> 20));
+  }
+  line("checksum", info.stored_checksum ? hex(*info.stored_checksum, 8) : "none stored");
+  if (decoded) line("decoded", hex(*decoded, 8) + (info.stored_checksum ? ", as stored" : ""));
+}
+
+// Prints into `list` with --json, otherwise on standard output.
+Status info_of(const std::string& file, const InfoOptions& options, nlohmann::ordered_json& list) {
+  auto stream = media::read_file(file);
+  if (!stream) return stream.status();
+  auto info = inspect(*stream, options.common.weights_dir);
+  if (!info) return info.status();
+  std::optional<uint32_t> decoded;
+  if (options.check) {
+    DecoderOptions decoder_options;
+    decoder_options.device = options.common.device;
+    decoder_options.threads = options.common.threads;
+    decoder_options.weights_dir = options.common.weights_dir;
+    auto decoder = ImageDecoder::create(decoder_options);
+    if (!decoder) return decoder.status();
+    Report report;
+    TESSERA_RETURN_IF_ERROR(decoder->verify(*stream, &report));
+    decoded = report.symbol_checksum;
+  }
+  if (options.common.json) {
+    list.push_back(to_json(file, *info, decoded));
+  } else {
+    print_text(file, *info, decoded);
+  }
+  return {};
+}
+
+}  // namespace
+
+int info_command(const InfoOptions& options) {
+  int code = kExitOk;
+  auto list = nlohmann::ordered_json::array();
+  for (const std::string& file : options.common.files) {
+    const Status status = named(file, info_of(file, options, list));
+    if (status.ok()) continue;
+    const int failed = fail(status);
+    if (code == kExitOk) code = failed;
+  }
+  // One file gives an object, several a list.
+  if (options.common.json && !list.empty()) {
+    fmt::print("{}\n", (options.common.files.size() == 1 ? list[0] : list)
+                           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+  return code;
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,67 @@
+// What the sub-commands take from the command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codec/tessera.h"
+
+namespace tessera::cli {
+
+struct Common {
+  std::vector<std::string> files;  // as given, "-" for a standard stream
+  std::string weights_dir;         // empty: where the program was installed
+  Device device = Device::cpu;
+  int threads = 0;     // for all files together; 0: all cores
+  bool quiet = false;  // no progress, no summary
+  bool json = false;
+};
+
+struct Output {
+  std::string out_dir;  // empty: beside the input, or the output that was named
+  bool keep_existing = false;
+};
+
+struct EncodeOptions {
+  Common common;
+  Output output;
+  int quality = 32;  // 0..63
+  std::optional<double> bpp;
+  std::string model = "still";
+  int effort = 5;  // 0..9
+  bool checksum = true;
+  uint32_t tile = 0;  // pixels; 0: chosen by the encoder
+};
+
+struct DecodeOptions {
+  Common common;
+  Output output;
+  std::string format;  // extension; empty: the output's, or png
+  uint64_t max_pixels = Limits{}.max_pixels;
+  uint64_t max_memory_mib = Limits{}.max_memory >> 20;
+};
+
+struct InfoOptions {
+  Common common;
+  bool check = false;  // decode, and compare the checksum
+};
+
+struct BenchOptions {
+  Common common;
+  std::vector<int> qualities{16, 32, 48};
+  int repetitions = 5;
+  std::string model = "still";
+  int effort = 5;
+};
+
+// Each prints its results and returns the program's exit code.
+int encode_command(const EncodeOptions& options);
+int decode_command(const DecodeOptions& options);
+int info_command(const InfoOptions& options);
+int verify_command(const Common& options);
+int models_command(const Common& options);
+int bench_command(const BenchOptions& options);
+
+}  // namespace tessera::cli

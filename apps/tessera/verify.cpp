@@ -1,0 +1,44 @@
+// `tessera verify`: decodes the symbols and proves that they are what the encoder meant.
+#include <fmt/format.h>
+
+#include "apps/tessera/exit_codes.h"
+#include "apps/tessera/options.h"
+#include "data/byte_file.h"
+
+namespace tessera::cli {
+namespace {
+
+Status verify_file(const std::string& file, const Common& options, ImageDecoder& decoder) {
+  auto stream = media::read_file(file);
+  if (!stream) return stream.status();
+  Report report;
+  TESSERA_RETURN_IF_ERROR(decoder.verify(*stream, &report));
+  auto info = inspect(*stream, options.weights_dir);
+  if (!info) return info.status();
+  if (!options.quiet) {
+    fmt::print("{}: {} symbols, checksum {:08x}{}\n", file, report.symbols_coded, report.symbol_checksum,
+               info->stored_checksum ? ", as stored" : "; the stream stores none to compare with");
+  }
+  return {};
+}
+
+}  // namespace
+
+int verify_command(const Common& options) {
+  DecoderOptions decoder_options;
+  decoder_options.device = options.device;
+  decoder_options.threads = options.threads;
+  decoder_options.weights_dir = options.weights_dir;
+  auto decoder = ImageDecoder::create(decoder_options);
+  if (!decoder) return fail(decoder.status());
+  int code = kExitOk;
+  for (const std::string& file : options.files) {
+    const Status status = named(file, verify_file(file, options, *decoder));
+    if (status.ok()) continue;
+    const int failed = fail(status);
+    if (code == kExitOk) code = failed;
+  }
+  return code;
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,38 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/run_program.h"
+#include "tests/data/temporary_folder.h"
+
+namespace tessera::test {
+namespace {
+
+TEST(CliBench, JsonHasARowForEachFileAndQuality) {
+  TemporaryFolder folder;
+  const std::string a = write_photo(folder.path("a.png")), b = write_photo(folder.path("b.png"), 70, 70);
+  const Outcome outcome = run_program({"bench", a, b, "-q", "10,50", "--repeat", "2", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto rows = nlohmann::json::parse(outcome.out);
+  ASSERT_EQ(rows.size(), 4u);
+  for (const auto& row : rows) {
+    EXPECT_GT(row["bpp"], 0);
+    EXPECT_GT(row["encode_seconds"], 0);
+    EXPECT_GT(row["decode_seconds"], 0);
+    EXPECT_TRUE(row["psnr_db"].is_null() || row["psnr_db"] > 15);
+  }
+  EXPECT_EQ(rows[3]["quality"], 50);
+  EXPECT_EQ(rows[3]["file"], b);
+}
+
+TEST(CliBench, TableAndMissingFile) {
+  TemporaryFolder folder;
+  const std::string a = write_photo(folder.path("a.png"));
+  const Outcome outcome = run_program({"bench", a, folder.path("none.png"), "-q", "30", "--repeat", "1"});
+  EXPECT_EQ(outcome.code, 19);
+  EXPECT_NE(outcome.out.find("a.png"), std::string::npos);
+  EXPECT_EQ(outcome.error_lines(), 1u) << outcome.err;
+}
+
+}  // namespace
+}  // namespace tessera::test
