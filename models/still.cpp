@@ -105,7 +105,7 @@ Still::Still(const StillConfig& config, Uninitialised) : config_(config) {
   embed_ = Linear(p, "analysis.embed", 192, c8, 0.02, ParamKind::edge);
   for (int64_t i = 0; i < config.enc_patch_blocks; ++i) enc_patch_.emplace_back(p, indexed("analysis.patch", static_cast<size_t>(i)), c8);
   gain_enc_ = LearnedScale(p, "analysis.gain", c8, 1.0, 1.0);
-  enc_down_ = Linear(p, "analysis.down", 4 * c8, c16, 0.02);
+  enc_down_ = Linear(p, "analysis.down", 4 * c8, c16, 0.002);
   for (int64_t i = 0; i < config.enc_trunk_blocks; ++i) enc_trunk_.emplace_back(p, indexed("analysis.trunk", static_cast<size_t>(i)), c16);
   to_latent_ = Linear(p, "analysis.latent", c16, m, 0.002);
   gain_latent_ = LearnedScale(p, "analysis.latent_gain", m, coarse, fine);
@@ -143,7 +143,7 @@ Still::Still(const StillConfig& config, Uninitialised) : config_(config) {
   gain_delatent_ = LearnedScale(p, "synthesis.latent_gain", m, 1.0 / coarse, 1.0 / fine);
   from_latent_ = Linear(p, "synthesis.latent", m, c16, 0.002);
   for (int64_t i = 0; i < config.dec_trunk_blocks; ++i) dec_trunk_.emplace_back(p, indexed("synthesis.trunk", static_cast<size_t>(i)), c16);
-  dec_up_ = Linear(p, "synthesis.up", c16, 4 * c8, 0.02);
+  dec_up_ = Linear(p, "synthesis.up", c16, 4 * c8, 0.002);
   gain_dec_ = LearnedScale(p, "synthesis.gain", c8, 1.0, 1.0);
   for (int64_t i = 0; i < config.dec_patch_blocks; ++i) dec_patch_.emplace_back(p, indexed("synthesis.patch", static_cast<size_t>(i)), c8);
   unembed_ = Linear(p, "synthesis.unembed", c8, 192, 0.0, ParamKind::edge);
