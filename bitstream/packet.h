@@ -19,7 +19,7 @@ enum class PacketKind : uint8_t {
 };
 
 // Payloads up to here may use the 16-bit checksum, so that with it a packet stays where CRC-16 is strong.
-inline constexpr size_t kMaxShortPayload = 4080;
+inline constexpr size_t kMaxShortPayload = 4079;
 
 struct Packet {
   PacketKind kind = PacketKind::key;

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "tests/data/temporary_folder.h"
 
 namespace tessera::media {
@@ -50,6 +52,35 @@ TEST(ByteFile, FullDisk) {
   EXPECT_EQ(status.code(), ErrorCode::io);
   EXPECT_NE(status.message().find("No space left"), std::string::npos);
   EXPECT_TRUE(write_file("/dev/null", Bytes(100, 1)).ok());
+}
+
+TEST(ByteFile, PipesAreReadAndWrittenDirectly) {
+  test::TemporaryFolder folder;
+  const std::string pipe = folder.path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const Bytes bytes(300000, 9);  // more than a pipe holds
+  Status written;
+  std::thread writer([&] { written = write_file(pipe, bytes); });
+  auto read = read_file(pipe);
+  writer.join();
+  EXPECT_TRUE(written.ok()) << written.message();
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, bytes);
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"pipe"}) << "it is still a pipe";
+}
+
+TEST(ByteFile, ManyWritersLeaveOneWholeFile) {
+  test::TemporaryFolder folder;
+  std::vector<std::thread> writers;
+  for (uint8_t i = 0; i < 8; ++i) {
+    writers.emplace_back([&folder, i] {
+      for (int k = 0; k < 20; ++k) EXPECT_TRUE(write_file(folder.path("a"), Bytes(5000, i)).ok());
+    });
+  }
+  for (auto& writer : writers) writer.join();
+  const Bytes bytes = *read_file(folder.path("a"));
+  EXPECT_EQ(bytes, Bytes(5000, bytes[0]));
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 
 TEST(ByteFile, SizeLimit) {
