@@ -126,7 +126,8 @@ def delta(anchor, test, metric):
 
 
 def interval(anchor, test, weights, metric):
-    """Paired 95 % interval of the BD-rate of `test`: tables (rate, quality) of the same files. -> (low, high) or None"""
+    """Paired 95 % interval of the BD-rate of `test`: tables (rate, quality) of the same files.
+    -> (low, high) or None"""
     if anchor[0].shape[0] < 3:
         return None
     s, values = sign(metric), []

@@ -156,8 +156,15 @@ class Y4M:
     """Reads YUV4MPEG2 files with 8-bit 4:2:0; iterating gives (Y, Cb, Cr) as uint8 arrays."""
 
     def __init__(self, path):
-        self.file = open(path, "rb")
         self.name = Path(path).name
+        self.file = open(path, "rb")
+        try:
+            self._header()
+        except MediaError:
+            self.file.close()
+            raise
+
+    def _header(self):
         header = self.file.readline(256).decode("ascii", "replace").split()
         if not header or header[0] != "YUV4MPEG2":
             raise MediaError(f"{self.name}: not a YUV4MPEG2 file")

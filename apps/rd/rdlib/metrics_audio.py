@@ -8,8 +8,8 @@ stoi        0..1, C. Taal et al., IEEE TASLP 19(7), 2011; downmix; package `pyst
 visqol      1..5, M. Chinen et al., "ViSQOL v3", QoMEX 2020, audio mode at 48 kHz, downmix; package `visqol-python`.
 mel         distance, lower is better: mean absolute difference of log10 mel magnitudes squared, summed over windows of
             2048 and 512 with 150 and 80 bands (the log term of descript-audio-codec's mel loss).
-mrstft      distance, lower is better: spectral convergence plus mean absolute difference of natural log magnitudes, mean
-            over windows of 512, 1024, 2048 (R. Yamamoto et al., ICASSP 2020).
+mrstft      distance, lower is better: spectral convergence plus mean absolute difference of natural log magnitudes,
+            mean over windows of 512, 1024, 2048 (R. Yamamoto et al., ICASSP 2020).
 si_sdr      dB, J. Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019.
 """
 

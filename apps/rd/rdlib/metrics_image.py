@@ -7,6 +7,7 @@ ms_ssim     0..1, mean over R, G, B. Z. Wang, E. Simoncelli, A. Bovik, "Multi-sc
             quality assessment", Asilomar 2003; the five scales need 161 pixels on the short side.
 ms_ssim_db  -10 log10(1 - ms_ssim), the scale on which curves and BD-rates are computed.
 ssimulacra2 up to 100; the package `ssimulacra2`.
+lpips       distance, lower is better; only when weights are given (lpips.py).
 """
 
 import numpy as np
@@ -77,6 +78,6 @@ def measure(original, decoded, lpips=None):
     from ssimulacra2 import compute_ssimulacra2
     if min(a.shape[:2]) >= 8:
         out["ssimulacra2"] = float(compute_ssimulacra2(str(original), str(decoded)))
-    if lpips is not None:
+    if lpips is not None and min(a.shape[:2]) >= lpips.MIN_SIDE:
         out["lpips"] = lpips(a, b)
     return out

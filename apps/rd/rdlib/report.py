@@ -76,7 +76,8 @@ def assemble(results, anchor, crops):
     found = worst.cases(results, anchor, results.metrics[0]) if crops and anchor and results.metrics else []
     return clean({
         "suite": results.suite, "data": run["data"], "rate_unit": codecs.RATE_UNIT[results.suite],
-        "time_unit": TIME_UNIT[results.suite], "finished": time.strftime("%Y-%m-%d %H:%M", time.gmtime(run["finished"])),
+        "time_unit": TIME_UNIT[results.suite],
+        "finished": time.strftime("%Y-%m-%d %H:%M", time.gmtime(run["finished"])),
         "anchor": anchor, "files": [{k: v for k, v in f.items() if k != "sha256"} for f in run["files"]],
         "codecs": [{k: v for k, v in c.items() if k != "decode_command"} | speed(results, c["name"])
                    for c in run["codecs"]],

@@ -7,6 +7,7 @@ OUT/work          converted sources; may be deleted
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -148,7 +149,9 @@ class Run:
     def quality_pass(self, todo):
         workers = max(1, min(self.plan.jobs or os.cpu_count() or 1, len(todo)))
         progress = Progress("quality", [j["codec"].name for j in todo], workers, self.plan.quiet)
-        pool = ProcessPoolExecutor(workers, initializer=task.start_worker, initargs=(self.plan.lpips,))
+        # Fresh interpreters: OpenMP in libraries of the metrics can hang in forks of a process that has used it.
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=task.start_worker,
+                                   initargs=(self.plan.lpips,))
         waiting, running = list(reversed(todo)), set()
         try:
             while (waiting and not self.stopping) or running:

@@ -1,4 +1,4 @@
-"""One point: a file coded by one codec at one quality. Runs in a worker process; everything in and out is plain data."""
+"""One point: a file coded by one codec at one quality. Runs in a worker process."""
 
 import json
 import re
