@@ -59,7 +59,7 @@ quietly() {
   local log status=0
   log=$(mktemp)
   "$@" >"$log" 2>&1 </dev/null || status=$?
-  if [[ $status != 0 ]]; then tail -n 20 "$log" >&2; fi
+  if [[ $status != 0 ]]; then tail -n 4 "$log" >&2; fi
   rm -f "$log"
   return $status
 }
