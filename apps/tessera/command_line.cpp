@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
-#include <map>
 
 #include "apps/tessera/exit_codes.h"
 #include "apps/tessera/options.h"
@@ -13,8 +12,6 @@
 
 namespace tessera::cli {
 namespace {
-
-const std::map<std::string, Device> kDevices{{"cpu", Device::cpu}, {"cuda", Device::cuda}};
 
 // Options that most sub-commands share.
 void add_files(CLI::App& command, Common& common, const char* help) {
@@ -29,8 +26,12 @@ void add_weights(CLI::App& command, Common& common) {
 
 void add_machine(CLI::App& command, Common& common) {
   add_weights(command, common);
-  command.add_option("--device", common.device, "Where the networks run: cpu or cuda (cpu)")
-      ->transform(CLI::Transformer(kDevices, CLI::ignore_case))
+  const auto set_device = [&common](const std::string& name) {
+    common.device = name == "cuda" ? Device::cuda : Device::cpu;
+  };
+  command
+      .add_option_function<std::string>("--device", set_device, "Where the networks run: cpu or cuda (cpu)")
+      ->transform(CLI::IsMember({"cpu", "cuda"}, CLI::ignore_case).description(""))
       ->type_name("NAME");
   command.add_option("--threads", common.threads, "Threads for all files together; 0: all cores (0)")
       ->check(CLI::Range(0, 1024).description(""))

@@ -15,7 +15,7 @@ std::string exit_code_help() {
     text += fmt::format(",{}{} {}", code % 4 == 1 ? "\n  " : " ", kExitBase + code,
                         error_name(static_cast<ErrorCode>(code)));
   }
-  return text;
+  return text + "\n";
 }
 
 int fail(const Status& status) {
