@@ -53,7 +53,7 @@ function tickLabel(v) {
 
 /* chart(element, options)
    series: [{label, colour, dash, hollow, points: [[x, y, text]], line: [[x, y]], band: [[x, low, high]], names: bool}]
-   xlog, xLabel, yLabel, flipY, xRange, yRange, zeroLine, empty: text when there is nothing, tip(series, point) -> HTML */
+   xlog, xWhole: ticks at whole numbers only, xLabel, yLabel, flipY, xRange, yRange, zeroLine, empty: text when there is nothing, tip(series, point) -> HTML */
 function chart(element, options) {
   element.textContent = "";
   const width = element.clientWidth || 600, height = element.clientHeight || 320;
@@ -85,7 +85,7 @@ function chart(element, options) {
     node("text", {x: left - 8, y: Y(v) + 4, "text-anchor": "end"}, axes, tickLabel(v));
   }
   const room = Math.max(3, Math.floor((width - left - right) / 62));
-  for (const v of options.xlog ? logTicks(x0, x1, room) : linearTicks(x0, x1, room)) {
+  for (const v of options.xlog ? logTicks(x0, x1, room) : linearTicks(x0, x1, room).filter(t => !options.xWhole || Number.isInteger(t))) {
     node("line", {x1: X(v), x2: X(v), y1: top, y2: height - bottom, stroke: "var(--grid)"}, axes);
     node("text", {x: X(v), y: height - bottom + 17, "text-anchor": "middle"}, axes, tickLabel(v));
   }

@@ -84,7 +84,7 @@ $("title").textContent = `${D.codecs.length ? plural(D.codecs.length, "codec") :
 $("lead").textContent = `All files were coded, decoded and measured in one run, finished ${D.finished} UTC` + (D.published.length ? `; ${plural(D.published.length, "published curve")} stand beside for reference and were not run here.` : ".");
 const amount = {images: () => [D.files.reduce((a, f) => a + f.width * f.height, 0) / 1e6, "megapixels"], video: () => [D.files.reduce((a, f) => a + f.frames, 0), "frames"],
   audio: () => [D.files.reduce((a, f) => a + f.samples / f.rate, 0), "seconds"]}[D.suite]();
-$("tiles").replaceChildren(...[[D.files.length, MEDIA[1]], [format(amount[0], 3), amount[1]], [D.points.length, "points measured"], [D.problems.filter(p => p.kind !== "note").length, "problems"]]
+$("tiles").replaceChildren(...[[D.files.length, MEDIA[1]], [Number.isInteger(amount[0]) ? amount[0] : format(amount[0], 3), amount[1]], [D.points.length, "points measured"], [D.problems.filter(p => p.kind !== "note").length, "problems"]]
   .map(([v, t]) => make("li", {}, make("b", {}, String(v)), make("span", {}, t))));
 
 if (D.problems.length) {
@@ -266,7 +266,7 @@ function showFrames() {
     return {...LOOK[c.name], q, radius: 0, data: D.frames.find(x => x.codec === c.name && x.file === f && x.q === q)?.frames};
   }).filter(s => s.data);
   const draw = (element, pick, label) => chart(element, {series: series.map(s => { const points = s.data.map((x, i) => [i, pick(x), x]).filter(p => p[1] !== null); return {...s, points, line: points}; }),
-    xLabel: "Frame", yLabel: "", title: label, tip: (s, p) => [s.label, `frame ${p[0]}${p[2][2] ? ", type " + p[2][2] : ""}`, `${format(p[2][0] / 1000, 3)} kbit`, `PSNR Y ${p[2][1].toFixed(2)} dB`, `setting ${s.q}`]});
+    xLabel: "Frame", yLabel: "", xWhole: true, title: label, tip: (s, p) => [s.label, `frame ${p[0]}${p[2][2] ? ", type " + p[2][2] : ""}`, `${format(p[2][0] / 1000, 3)} kbit`, `PSNR Y ${p[2][1].toFixed(2)} dB`, `setting ${s.q}`]});
   draw($("bits-chart"), x => x[0] ? x[0] / 1000 : null, "Bits of each frame");
   draw($("psnr-chart"), x => x[1], "PSNR of each frame");
 }
