@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr uint64_t kMaxHeader = 16u << 20, kMaxTensors = 65536, kMaxFile = uint64_t{4} << 30;
+constexpr uint64_t kMaxHeader = 16u << 20, kMaxTensors = 4096, kMaxFile = uint64_t{4} << 30;
 
 struct Type {
   const char* name;
@@ -71,7 +71,8 @@ std::vector<char> read_all(const std::string& path, uint64_t limit) {
   return bytes;
 }
 
-// Refuses duplicate keys, which nlohmann's parser would otherwise merge silently, and deep nesting.
+// Refuses duplicate keys, which nlohmann's parser would otherwise merge silently, deep nesting, more keys than kMaxTensors (an ordered
+// object finds a key by linear search) and a NUL, where the parser would stop and leave the rest unread.
 ordered_json parse_header(const std::string& path, const char* text, size_t size) {
   bool duplicate = false;
   std::vector<std::vector<std::string>> keys;
@@ -84,10 +85,11 @@ ordered_json parse_header(const std::string& path, const char* text, size_t size
       keys.pop_back();
     }
     if (event == ordered_json::parse_event_t::key) keys.back().push_back(parsed.get<std::string>());
-    return true;
+    if (!keys.empty() && keys.back().size() > kMaxTensors) duplicate = true;
+    return !duplicate;
   };
   ordered_json header = ordered_json::parse(text, text + size, callback, false);
-  if (!header.is_object() || duplicate) fail(path, "its header is damaged");
+  if (!header.is_object() || duplicate || std::memchr(text, 0, size) != nullptr) fail(path, "its header is damaged");
   return header;
 }
 
@@ -142,13 +144,15 @@ Weights load_weights(const std::string& path) {
     }
     const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& k) { return t["dtype"] == k.name; });
     if (type == kTypes.end()) fail(path, "tensor " + name + " has an unknown type");
-    uint64_t elements = 1;
+    uint64_t elements = 1, extent = 1;  // extent: the same without zeros, which libtorch multiplies into strides
     std::vector<int64_t> shape;
     for (const auto& d : t["shape"]) {
       if (!d.is_number_unsigned()) fail(path, "tensor " + name + " has a damaged shape");
       const auto v = d.get<uint64_t>();
       if (v != 0 && elements > size / v) fail(path, "tensor " + name + " does not fit the file");
+      if (v != 0 && extent > kMaxFile / v) fail(path, "tensor " + name + " has a damaged shape");
       elements *= v;
+      extent *= std::max<uint64_t>(v, 1);
       shape.push_back(static_cast<int64_t>(v));
     }
     const auto& o = t["data_offsets"];
