@@ -1,4 +1,5 @@
-// Exact layers: the float32 path gives the integers of plain integer arithmetic, at the edge of the bound too.
+// Exact layers: the float32 path gives the integers of plain integer arithmetic, at the edge of the bound
+// too.
 #include "models/exact/exact.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +33,8 @@ Frozen random_frozen(std::mt19937_64& rng, int64_t out, int64_t n) {
   Frozen f = empty_frozen(out, n);
   for (int64_t o = 0; o < out; ++o) {
     const int64_t peak = std::max<int64_t>(1, std::min<int64_t>(kWeightMax, kTypicalSum / n));
-    const int64_t limit = rng() % 2 == 0 ? peak : 1 + static_cast<int64_t>(rng() % static_cast<uint64_t>(peak));
+    const int64_t limit =
+        rng() % 2 == 0 ? peak : 1 + static_cast<int64_t>(rng() % static_cast<uint64_t>(peak));
     for (int64_t i = 0; i < n; ++i) {
       f.weight.data_ptr<int8_t>()[o * n + i] =
           static_cast<int8_t>(static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * limit + 1)) - limit);
@@ -75,9 +77,11 @@ at::Tensor depthwise_reference(const Frozen& f, const at::Tensor& x) {
         for (int64_t k = 0; k < c; ++k) {
           int64_t sum = f.bias.const_data_ptr<int32_t>()[k];
           for (int64_t tap = 0; tap < 9; ++tap) {
-            sum += f.weight.const_data_ptr<int8_t>()[tap * c + k] * at_or_zero(b, r + tap / 3 - 1, s + tap % 3 - 1, k);
+            sum += f.weight.const_data_ptr<int8_t>()[tap * c + k] *
+                   at_or_zero(b, r + tap / 3 - 1, s + tap % 3 - 1, k);
           }
-          out.data_ptr<float>()[((b * h + r) * w + s) * c + k] = static_cast<float>(rescale(sum, f.shift.const_data_ptr<uint8_t>()[k]));
+          out.data_ptr<float>()[((b * h + r) * w + s) * c + k] =
+              static_cast<float>(rescale(sum, f.shift.const_data_ptr<uint8_t>()[k]));
         }
       }
     }
@@ -103,24 +107,27 @@ struct Depthwise {
   ExactDepthwise layer;
 };
 
-const std::vector<std::array<int64_t, 3>> kPlaces = {{1, 1, 1}, {1, 1, 7}, {1, 5, 1}, {2, 3, 5}, {3, 8, 8}, {1, 13, 17}};
+const std::vector<std::array<int64_t, 3>> kPlaces = {{1, 1, 1}, {1, 1, 7}, {1, 5, 1},
+                                                     {2, 3, 5}, {3, 8, 8}, {1, 13, 17}};
 
 TEST(ExactLinear, EqualsTheInt64Reference) {
   std::mt19937_64 rng(1);
-  const std::vector<std::pair<int64_t, int64_t>> sizes = {{1, 1}, {3, 5}, {8, 16}, {17, 33}, {128, 512}, {192, 384}, {384, 192}, {1000, 7}};
+  const std::vector<std::pair<int64_t, int64_t>> sizes = {{1, 1},     {3, 5},     {8, 16},    {17, 33},
+                                                          {128, 512}, {192, 384}, {384, 192}, {1000, 7}};
   for (const auto& [in, out] : sizes) {
     Linear l(in, out);
     for (const auto& [b, h, w] : kPlaces) {
       const Frozen f = random_frozen(rng, out, in);
       l.layer.load(f);
       const at::Tensor x = random_integers({b, h, w, in}, kActivationMax, rng());
-      ASSERT_TRUE(same(l.layer.forward(x, Mode::quantised), reference(f, x, out))) << in << " to " << out << ", " << b << "x" << h << "x" << w;
+      ASSERT_TRUE(same(l.layer.forward(x, Mode::quantised), reference(f, x, out)))
+          << in << " to " << out << ", " << b << "x" << h << "x" << w;
     }
   }
 }
 
-// Every activation at its end with the sign of its weight, sums that come within one of the limit, and biases that put the
-// sum on both sides of every rounding and clamping decision.
+// Every activation at its end with the sign of its weight, sums that come within one of the limit, and biases
+// that put the sum on both sides of every rounding and clamping decision.
 TEST(ExactLinear, EqualsTheReferenceAtTheLimitOfTheBound) {
   const int64_t in = 63, out = 3000;
   std::mt19937_64 rng(2);
@@ -134,12 +141,14 @@ TEST(ExactLinear, EqualsTheReferenceAtTheLimitOfTheBound) {
         const int64_t w = std::min<int64_t>(kWeightMax, budget);
         budget -= w;
         sum += w;
-        f.weight.data_ptr<int8_t>()[o * in + i] = static_cast<int8_t>(sign[static_cast<size_t>(i)] > 0 ? w : -w);
+        f.weight.data_ptr<int8_t>()[o * in + i] =
+            static_cast<int8_t>(sign[static_cast<size_t>(i)] > 0 ? w : -w);
       }
       ASSERT_EQ(sum, kTypicalSum);
       // The last thousand sums below the limit one by one, the rest spread over what is allowed.
       const int64_t largest = kSumLimit - 1 - sum * kActivationMax;
-      const int64_t bias = o < 1000 ? largest - o : largest - static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * largest));
+      const int64_t bias =
+          o < 1000 ? largest - o : largest - static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * largest));
       f.bias.data_ptr<int32_t>()[o] = static_cast<int32_t>(bias);
       f.shift.data_ptr<uint8_t>()[o] = static_cast<uint8_t>(shift);
     }
@@ -160,7 +169,8 @@ TEST(ExactLinear, RoundsHalvesUpForEveryShift) {
     f.weight.fill_(1);
     f.shift.fill_(shift);
     const int64_t half = (int64_t{1} << shift) / 2;
-    for (int64_t o = 0; o < out; ++o) f.bias.data_ptr<int32_t>()[o] = static_cast<int32_t>(half * (o - out / 2) + o % 3 - 1);
+    for (int64_t o = 0; o < out; ++o)
+      f.bias.data_ptr<int32_t>()[o] = static_cast<int32_t>(half * (o - out / 2) + o % 3 - 1);
     Linear l(1, out);
     l.layer.load(f);
     const at::Tensor x = at::arange(-3, 4, at::kFloat).reshape({1, 1, 7, 1});
@@ -252,7 +262,8 @@ TEST(ExactDepthwise, EqualsAPlainLoop) {
       const Frozen f = random_depthwise(rng, channels);
       d.layer.load(f);
       const at::Tensor x = random_integers({b, h, w, channels}, kActivationMax, rng());
-      ASSERT_TRUE(same(d.layer.forward(x, Mode::quantised), depthwise_reference(f, x))) << channels << " channels, " << b << "x" << h << "x" << w;
+      ASSERT_TRUE(same(d.layer.forward(x, Mode::quantised), depthwise_reference(f, x)))
+          << channels << " channels, " << b << "x" << h << "x" << w;
     }
   }
 }
@@ -287,7 +298,8 @@ void quantise(ParamSet& params, const Scales& s) {
   }
 }
 
-// Random masters: weights as after initialisation, one channel all zero, one of tiny weights, one with a single large weight.
+// Random masters: weights as after initialisation, one channel all zero, one of tiny weights, one with a
+// single large weight.
 void randomise(ParamSet& params, int64_t in, bool by_rows, uint64_t seed) {
   at::Tensor w = params.find("layer.weight")->tensor;
   at::Tensor rows = by_rows ? w : w.t();
@@ -336,7 +348,8 @@ TEST(ExactLinear, FreezingHugeWeightsIsRefused) {
   EXPECT_THROW(l.layer.freeze(), std::runtime_error);
 }
 
-// --- one result, whatever the way to it ------------------------------------------------------------------------------
+// --- one result, whatever the way to it
+// ------------------------------------------------------------------------------
 
 struct LoadedBlock {
   explicit LoadedBlock(int64_t channels, uint64_t seed) : block(params, "block", channels) {
@@ -385,7 +398,8 @@ TEST(ExactLinear, ATileEqualsThatPartOfTheWhole) {
   l.layer.load(random_frozen(rng, 96, 48));
   const at::Tensor x = random_integers({1, 21, 19, 48}, kActivationMax, 10);
   const at::Tensor whole = l.layer.forward(x, Mode::quantised);
-  for (const auto& [y0, x0, h, w] : std::vector<std::array<int64_t, 4>>{{0, 0, 1, 1}, {20, 18, 1, 1}, {3, 5, 7, 11}, {0, 7, 21, 1}}) {
+  for (const auto& [y0, x0, h, w] :
+       std::vector<std::array<int64_t, 4>>{{0, 0, 1, 1}, {20, 18, 1, 1}, {3, 5, 7, 11}, {0, 7, 21, 1}}) {
     const at::Tensor tile = x.narrow(1, y0, h).narrow(2, x0, w);
     EXPECT_TRUE(same(l.layer.forward(tile, Mode::quantised), whole.narrow(1, y0, h).narrow(2, x0, w)));
   }
@@ -407,7 +421,8 @@ TEST(ExactBlock, StaysWithinTheActivationRange) {
   EXPECT_TRUE(same(y, at::floor(y)));
 }
 
-// --- elementwise parts -----------------------------------------------------------------------------------------------
+// --- elementwise parts
+// -----------------------------------------------------------------------------------------------
 
 TEST(Leaky, EqualsIntegerArithmeticForEveryActivation) {
   const at::Tensor a = at::arange(-kActivationMax, kActivationMax + 1, at::kFloat);
@@ -418,8 +433,10 @@ TEST(Leaky, EqualsIntegerArithmeticForEveryActivation) {
 }
 
 TEST(Settle, RoundsHalvesUpAndClamps) {
-  const at::Tensor a = at::tensor(std::vector<float>{-1e6f, -2047.5f, -1.5f, -0.5f, -0.25f, 0.f, 0.49f, 0.5f, 1.5f, 2046.5f, 2047.4f, 1e6f});
-  const at::Tensor expected = at::tensor(std::vector<float>{-2047, -2047, -1, 0, 0, 0, 0, 1, 2, 2047, 2047, 2047});
+  const at::Tensor a = at::tensor(std::vector<float>{-1e6f, -2047.5f, -1.5f, -0.5f, -0.25f, 0.f, 0.49f, 0.5f,
+                                                     1.5f, 2046.5f, 2047.4f, 1e6f});
+  const at::Tensor expected =
+      at::tensor(std::vector<float>{-2047, -2047, -1, 0, 0, 0, 0, 1, 2, 2047, 2047, 2047});
   EXPECT_TRUE(same(settle(a, Mode::quantised), expected));
   EXPECT_TRUE(same(settle(a, Mode::real), at::clamp(a, -2047, 2047)));
 }

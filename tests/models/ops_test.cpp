@@ -16,19 +16,22 @@ using test::same;
 using test::Threads;
 
 // Batch, height, width, channels: odd sides, sides of one, channel counts that fill no vector.
-const std::vector<std::array<int64_t, 4>> kShapes = {{1, 1, 1, 1}, {1, 1, 6, 3}, {1, 6, 1, 8}, {2, 2, 2, 17}, {3, 5, 7, 16}, {1, 33, 31, 40}, {2, 16, 16, 64}};
+const std::vector<std::array<int64_t, 4>> kShapes = {
+    {1, 1, 1, 1}, {1, 1, 6, 3}, {1, 6, 1, 8}, {2, 2, 2, 17}, {3, 5, 7, 16}, {1, 33, 31, 40}, {2, 16, 16, 64}};
 
 at::Tensor stock_depthwise(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, double slope) {
   const int64_t c = x.size(3);
   const at::Tensor a = slope == 1.0 ? x : at::leaky_relu(x, slope);
-  return at::conv2d(a.permute({0, 3, 1, 2}), w.t().reshape({c, 1, 3, 3}), b, 1, 1, 1, c).permute({0, 2, 3, 1});
+  return at::conv2d(a.permute({0, 3, 1, 2}), w.t().reshape({c, 1, 3, 3}), b, 1, 1, 1, c)
+      .permute({0, 2, 3, 1});
 }
 
 TEST(Depthwise3x3, EqualsConv2d) {
   for (const auto& s : kShapes) {
     for (const double slope : {1.0, 0.01, 0.0, 0.125}) {
       const at::Tensor x = random_normal(s, 1), w = random_normal({9, s[3]}, 2), b = random_normal({s[3]}, 3);
-      EXPECT_TRUE(close(depthwise3x3(x, w, b, slope), stock_depthwise(x, w, b, slope), 2e-6)) << x.sizes() << ", slope " << slope;
+      EXPECT_TRUE(close(depthwise3x3(x, w, b, slope), stock_depthwise(x, w, b, slope), 2e-6))
+          << x.sizes() << ", slope " << slope;
     }
   }
 }
@@ -45,7 +48,8 @@ TEST(Depthwise3x3, TakesViewsAndOtherTypes) {
 
 // Rows are shared out among threads, and each thread keeps the activated rows around its own.
 TEST(Depthwise3x3, DoesNotDependOnThreads) {
-  const at::Tensor x = random_normal({2, 37, 11, 24}, 7), w = random_normal({9, 24}, 8), b = random_normal({24}, 9);
+  const at::Tensor x = random_normal({2, 37, 11, 24}, 7), w = random_normal({9, 24}, 8),
+                   b = random_normal({24}, 9);
   at::Tensor one;
   {
     const Threads threads(1);
@@ -63,13 +67,16 @@ TEST(Depthwise3x3, GradientsEqualTheStockOperators) {
       std::array<std::array<at::Tensor, 3>, 2> grads;
       const at::Tensor g = random_normal(s, 20);
       for (size_t own = 0; own < 2; ++own) {
-        at::Tensor x = random_normal(s, 21).requires_grad_(), w = random_normal({9, s[3]}, 22).requires_grad_();
+        at::Tensor x = random_normal(s, 21).requires_grad_(),
+                   w = random_normal({9, s[3]}, 22).requires_grad_();
         at::Tensor b = random_normal({s[3]}, 23).requires_grad_();
         const at::Tensor y = own == 1 ? depthwise3x3(x, w, b, slope) : stock_depthwise(x, w, b, slope);
         (y * g).sum().backward();
         grads[own] = {x.grad(), w.grad(), b.grad()};
       }
-      for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(close(grads[1][i], grads[0][i], 2e-5)) << "shape " << at::IntArrayRef(s) << ", gradient " << i;
+      for (size_t i = 0; i < 3; ++i)
+        EXPECT_TRUE(close(grads[1][i], grads[0][i], 2e-5))
+            << "shape " << at::IntArrayRef(s) << ", gradient " << i;
     }
   }
 }
@@ -87,20 +94,24 @@ TEST(GatedSilu, EqualsSiluTimesValue) {
   }
 }
 
-// Its exponential is a polynomial of our own: over the whole range of float32 gates, relative to the exact value.
+// Its exponential is a polynomial of our own: over the whole range of float32 gates, relative to the exact
+// value.
 TEST(GatedSilu, IsAccurateForEveryGate) {
-  const at::Tensor g = at::cat({at::linspace(-110, 110, 200001, at::kFloat), at::tensor(std::vector<float>{-1e8f, -1e4f, -0.f, 1e4f, 1e30f})});
+  const at::Tensor g = at::cat({at::linspace(-110, 110, 200001, at::kFloat),
+                                at::tensor(std::vector<float>{-1e8f, -1e4f, -0.f, 1e4f, 1e30f})});
   const at::Tensor x = at::stack({g, at::ones_like(g)}, -1).reshape({1, 1, -1, 2});
   const at::Tensor y = gated_silu(x).reshape({-1}), exact = at::silu(g.to(at::kDouble));
   EXPECT_TRUE(at::isfinite(y).all().item<bool>());
   const at::Tensor error = (y - exact).abs(), magnitude = exact.abs();
   EXPECT_LT((error / magnitude.clamp_min(1e-3)).max().item<double>(), 1e-6);
-  // The argument of the exponential is rounded to float32, which tells in far tails; below -80 nothing is as good as a denormal.
+  // The argument of the exponential is rounded to float32, which tells in far tails; below -80 nothing is as
+  // good as a denormal.
   EXPECT_LT((error / magnitude.clamp_min(1e-20)).max().item<double>(), 1e-5);
 }
 
 TEST(GatedSilu, GradientEqualsTheStockOperators) {
-  at::Tensor a = (random_normal({2, 3, 5, 34}, 31) * 4).requires_grad_(), b = a.detach().clone().requires_grad_();
+  at::Tensor a = (random_normal({2, 3, 5, 34}, 31) * 4).requires_grad_(),
+             b = a.detach().clone().requires_grad_();
   const at::Tensor g = random_normal({2, 3, 5, 17}, 32);
   (gated_silu(a) * g).sum().backward();
   (stock_gate(b) * g).sum().backward();
@@ -124,7 +135,8 @@ TEST(GatedSilu, GradientEqualsFiniteDifferences) {
 }
 
 TEST(Linear, EqualsTheProductWithBias) {
-  const at::Tensor x = random_normal({2, 3, 5, 7}, 35), w = random_normal({4, 7}, 36), b = random_normal({4}, 37);
+  const at::Tensor x = random_normal({2, 3, 5, 7}, 35), w = random_normal({4, 7}, 36),
+                   b = random_normal({4}, 37);
   EXPECT_TRUE(close(models::linear(x, w, b), at::matmul(x, w.t()) + b, 1e-6));
   EXPECT_TRUE(close(models::linear(x, w, at::Tensor()), at::matmul(x, w.t()), 1e-6));
 }
@@ -150,7 +162,8 @@ TEST(SpaceToDepth, OrdersChannelsByChannelRowColumn) {
       for (int64_t k = 0; k < c; ++k) {
         for (int64_t dy = 0; dy < s; ++dy) {
           for (int64_t dx = 0; dx < s; ++dx) {
-            ASSERT_EQ(y[0][r][col][k * s * s + dy * s + dx].item<float>(), x[0][r * s + dy][col * s + dx][k].item<float>());
+            ASSERT_EQ(y[0][r][col][k * s * s + dy * s + dx].item<float>(),
+                      x[0][r * s + dy][col * s + dx][k].item<float>());
           }
         }
       }

@@ -36,17 +36,54 @@ TEST(StillConfig, EveryFieldSurvives) {
 }
 
 TEST(StillConfig, RefusesNonsense) {
-  const std::vector<std::string> texts = {
-      "", "null", "1", "[]", "\"still\"", "{", "{\"latents\":}", std::string(100000, '['), std::string(100000, '{'),
-      R"({"latents":"many"})", R"({"latents":null})", R"({"latents":[256]})", R"({"latents":256.0})", R"({"latents":true})",
-      R"({"latents":0})", R"({"latents":-8})", R"({"latents":7})", R"({"latents":12})", R"({"latents":4104})", R"({"latents":1000000000})",
-      R"({"latents":18446744073709551615})", R"({"latents":9223372036854775816})", R"({"latents":1e3})",
-      R"({"patch_channels":0})", R"({"trunk_channels":-16})", R"({"hyper_channels":1})", R"({"context_channels":99999})", R"({"attention":4})",
-      R"({"hyperlatents":264})", R"({"enc_patch_blocks":0})", R"({"enc_trunk_blocks":-1})", R"({"dec_trunk_blocks":65})",
-      R"({"dec_patch_blocks":1000000})", R"({"context_blocks":"2"})", R"({"scale_rows":1})", R"({"scale_rows":257})", R"({"scale_rows":-80})",
-      R"({"scale_min":0})", R"({"scale_min":-0.1})", R"({"scale_min":1e400})", R"({"scale_min":"small"})", R"({"scale_step":0})",
-      R"({"scale_step":100})", R"({"lambda_min":0})", R"({"lambda_max":-1})", R"({"lambda_max":1e9})"};
-  for (const std::string& text : texts) EXPECT_THROW(StillConfig::from_json(text), std::runtime_error) << text.substr(0, 60);
+  const std::vector<std::string> texts = {"",
+                                          "null",
+                                          "1",
+                                          "[]",
+                                          "\"still\"",
+                                          "{",
+                                          "{\"latents\":}",
+                                          std::string(100000, '['),
+                                          std::string(100000, '{'),
+                                          R"({"latents":"many"})",
+                                          R"({"latents":null})",
+                                          R"({"latents":[256]})",
+                                          R"({"latents":256.0})",
+                                          R"({"latents":true})",
+                                          R"({"latents":0})",
+                                          R"({"latents":-8})",
+                                          R"({"latents":7})",
+                                          R"({"latents":12})",
+                                          R"({"latents":4104})",
+                                          R"({"latents":1000000000})",
+                                          R"({"latents":18446744073709551615})",
+                                          R"({"latents":9223372036854775816})",
+                                          R"({"latents":1e3})",
+                                          R"({"patch_channels":0})",
+                                          R"({"trunk_channels":-16})",
+                                          R"({"hyper_channels":1})",
+                                          R"({"context_channels":99999})",
+                                          R"({"attention":4})",
+                                          R"({"hyperlatents":264})",
+                                          R"({"enc_patch_blocks":0})",
+                                          R"({"enc_trunk_blocks":-1})",
+                                          R"({"dec_trunk_blocks":65})",
+                                          R"({"dec_patch_blocks":1000000})",
+                                          R"({"context_blocks":"2"})",
+                                          R"({"scale_rows":1})",
+                                          R"({"scale_rows":257})",
+                                          R"({"scale_rows":-80})",
+                                          R"({"scale_min":0})",
+                                          R"({"scale_min":-0.1})",
+                                          R"({"scale_min":1e400})",
+                                          R"({"scale_min":"small"})",
+                                          R"({"scale_step":0})",
+                                          R"({"scale_step":100})",
+                                          R"({"lambda_min":0})",
+                                          R"({"lambda_max":-1})",
+                                          R"({"lambda_max":1e9})"};
+  for (const std::string& text : texts)
+    EXPECT_THROW(StillConfig::from_json(text), std::runtime_error) << text.substr(0, 60);
 }
 
 // The bound that the project sets itself, and figures that must not drift unnoticed.

@@ -21,7 +21,9 @@ class TinyStill : public testing::Test {
  protected:
   TinyStill() : network(test::tiny_config()) { test::randomise(network, 100); }
   static at::Tensor quality(int64_t batch, double q) { return at::full({batch, 1, 1, 1}, q, at::kFloat); }
-  at::Tensor feature(int64_t b, int64_t h, int64_t w) const { return random_integers({b, h, w, network.config().hyper_channels}, 300, 1); }
+  at::Tensor feature(int64_t b, int64_t h, int64_t w) const {
+    return random_integers({b, h, w, network.config().hyper_channels}, 300, 1);
+  }
   Still network;
 };
 
@@ -48,11 +50,12 @@ TEST_F(TinyStill, ContextCoversEveryLatentOnce) {
   const at::NoGradGuard no_grad;
   const at::Tensor y = random_normal({2, 4, 6, network.config().latents}, 2);
   int steps = 0;
-  const at::Tensor decoded = network.run_context(feature(2, 4, 6), quality(2, 0.4), [&](int step, const at::Tensor& mean) {
-    EXPECT_EQ(step, steps++);
-    EXPECT_EQ(mean.sizes(), y.sizes());
-    return y;
-  });
+  const at::Tensor decoded =
+      network.run_context(feature(2, 4, 6), quality(2, 0.4), [&](int step, const at::Tensor& mean) {
+        EXPECT_EQ(step, steps++);
+        EXPECT_EQ(mean.sizes(), y.sizes());
+        return y;
+      });
   EXPECT_EQ(steps, 4);
   EXPECT_TRUE(same(decoded, y));
 }
@@ -73,7 +76,9 @@ TEST_F(TinyStill, MeansDependOnEarlierStepsOnly) {
   for (int changed = 0; changed < 4; ++changed) {
     const auto other = means(changed);
     for (int step = 0; step < 4; ++step) {
-      EXPECT_EQ(at::equal(reference[static_cast<size_t>(step)], other[static_cast<size_t>(step)]), step <= changed) << changed << ", " << step;
+      EXPECT_EQ(at::equal(reference[static_cast<size_t>(step)], other[static_cast<size_t>(step)]),
+                step <= changed)
+          << changed << ", " << step;
     }
   }
 }
@@ -81,14 +86,15 @@ TEST_F(TinyStill, MeansDependOnEarlierStepsOnly) {
 // Encoder and decoder run the same context model; the decoder knows the symbols only.
 TEST_F(TinyStill, DecoderRebuildsTheEncodersLatents) {
   const at::NoGradGuard no_grad;
-  const at::Tensor y = random_normal({1, 6, 4, network.config().latents}, 4) * 4, q = quality(1, 0.7), f = feature(1, 6, 4);
+  const at::Tensor y = random_normal({1, 6, 4, network.config().latents}, 4) * 4, q = quality(1, 0.7),
+                   f = feature(1, 6, 4);
   std::vector<at::Tensor> symbols;
   const at::Tensor encoded = network.run_context(f, q, [&](int, const at::Tensor& mean) {
     symbols.push_back(at::floor(y - mean + 0.5));
     return symbols.back() + mean;
   });
-  const at::Tensor decoded =
-      network.run_context(f, q, [&](int step, const at::Tensor& mean) { return symbols[static_cast<size_t>(step)] + mean; });
+  const at::Tensor decoded = network.run_context(
+      f, q, [&](int step, const at::Tensor& mean) { return symbols[static_cast<size_t>(step)] + mean; });
   EXPECT_TRUE(same(decoded, encoded));
   EXPECT_LE((encoded - y).abs().max().item<float>(), 0.5001f);
 }
@@ -169,7 +175,8 @@ TEST(Still, LambdaIsLogarithmic) {
 TEST(Still, InitialisationRepeats) {
   const Still a(test::tiny_config()), b(test::tiny_config());
   ASSERT_EQ(a.params().list().size(), b.params().list().size());
-  for (size_t i = 0; i < a.params().list().size(); ++i) EXPECT_TRUE(same(a.params().list()[i].tensor, b.params().list()[i].tensor));
+  for (size_t i = 0; i < a.params().list().size(); ++i)
+    EXPECT_TRUE(same(a.params().list()[i].tensor, b.params().list()[i].tensor));
 }
 
 // The tables that the coder uses cost what the training's loss says.
@@ -187,9 +194,11 @@ TEST(ResidualBits, AgreeWithTheIntegerTables) {
       // The last entry is the escape, which the loss does not know.
       const auto n = static_cast<int64_t>(row.freq.size()) - 1;
       const at::Tensor v = at::arange(n, at::kFloat) + row.min_symbol;
-      const at::Tensor by_loss = residual_bits(v, at::full({n}, static_cast<double>(i), at::kFloat), blend, config).to(at::kDouble);
+      const at::Tensor by_loss =
+          residual_bits(v, at::full({n}, static_cast<double>(i), at::kFloat), blend, config).to(at::kDouble);
       at::Tensor by_table = at::empty({n}, at::kDouble);
-      for (int64_t k = 0; k < n; ++k) by_table.data_ptr<double>()[k] = kTablePrecision - std::log2(row.freq[static_cast<size_t>(k)]);
+      for (int64_t k = 0; k < n; ++k)
+        by_table.data_ptr<double>()[k] = kTablePrecision - std::log2(row.freq[static_cast<size_t>(k)]);
       const at::Tensor p = at::exp2(-by_loss);
       const double excess = (p * (by_table - by_loss)).sum().item<double>();
       EXPECT_LT(std::abs(excess), 0.02 + 0.01 * (p * by_loss).sum().item<double>()) << "row " << i;

@@ -27,19 +27,23 @@ testing::AssertionResult report(const at::Tensor& a, const at::Tensor& b, const 
   const at::Tensor where = wrong.reshape({-1}).nonzero();
   if (where.numel() == 0) return testing::AssertionSuccess();
   const int64_t i = where[0].item<int64_t>();
-  return testing::AssertionFailure() << where.size(0) << " of " << a.numel() << " elements differ, the first at " << i << ": "
-                                     << a.reshape({-1})[i].item<double>() << " against " << b.reshape({-1})[i].item<double>();
+  return testing::AssertionFailure() << where.size(0) << " of " << a.numel()
+                                     << " elements differ, the first at " << i << ": "
+                                     << a.reshape({-1})[i].item<double>() << " against "
+                                     << b.reshape({-1})[i].item<double>();
 }
 
 }  // namespace
 
 testing::AssertionResult same(const at::Tensor& a, const at::Tensor& b) {
-  if (a.sizes() != b.sizes()) return testing::AssertionFailure() << "shapes " << a.sizes() << " and " << b.sizes();
+  if (a.sizes() != b.sizes())
+    return testing::AssertionFailure() << "shapes " << a.sizes() << " and " << b.sizes();
   return report(a, b, a.ne(b));
 }
 
 testing::AssertionResult close(const at::Tensor& a, const at::Tensor& b, double tolerance) {
-  if (a.sizes() != b.sizes()) return testing::AssertionFailure() << "shapes " << a.sizes() << " and " << b.sizes();
+  if (a.sizes() != b.sizes())
+    return testing::AssertionFailure() << "shapes " << a.sizes() << " and " << b.sizes();
   // Written so that a NaN is a difference.
   return report(a, b, (a - b).abs().le(b.abs().clamp_min(1) * tolerance).logical_not());
 }

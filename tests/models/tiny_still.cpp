@@ -33,8 +33,10 @@ void randomise(Still& network, uint64_t seed) {
       p.copy_(at::floor(p * scale + 0.5) / scale);
     }
   };
-  for (const auto* layer : network.exact_linears()) round(layer->scales(network.params().find(layer->name() + ".weight")->tensor));
-  for (const auto* layer : network.exact_depthwises()) round(layer->scales(network.params().find(layer->name() + ".weight")->tensor));
+  for (const auto* layer : network.exact_linears())
+    round(layer->scales(network.params().find(layer->name() + ".weight")->tensor));
+  for (const auto* layer : network.exact_depthwises())
+    round(layer->scales(network.params().find(layer->name() + ".weight")->tensor));
 }
 
 }  // namespace tessera::models::test

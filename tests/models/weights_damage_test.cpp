@@ -1,4 +1,5 @@
-// Damaged and hostile weights files: always std::runtime_error with a sentence, before anything large is allocated.
+// Damaged and hostile weights files: always std::runtime_error with a sentence, before anything large is
+// allocated.
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -32,7 +33,8 @@ std::string refusal(const std::string& bytes) {
 
 std::string sample() {
   const TemporaryFile file;
-  save_weights(file.path(), {{"a", at::arange(5, at::kFloat)}, {"b", at::arange(6, at::kChar).reshape({2, 3})}},
+  save_weights(file.path(),
+               {{"a", at::arange(5, at::kFloat)}, {"b", at::arange(6, at::kChar).reshape({2, 3})}},
                {{"model", "still"}, {"revision", "1"}, {"config", "{}"}, {"training", "{}"}});
   return file.read();
 }
@@ -83,11 +85,19 @@ struct Case {
   const char* data;
 };
 const Case kCases[] = {
-    {"Overlap", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]})", "123456"},
-    {"SameBytesTwice", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]})", "1234"},
-    {"Hole", R"("a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]})", "12345"},
+    {"Overlap",
+     R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]})",
+     "123456"},
+    {"SameBytesTwice",
+     R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]})",
+     "1234"},
+    {"Hole",
+     R"("a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]})",
+     "12345"},
     {"HoleAtTheStart", R"("a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]})", "123"},
-    {"WrongOrder", R"("a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]})", "1234"},
+    {"WrongOrder",
+     R"("a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]})",
+     "1234"},
     {"TrailingBytes", R"("a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]})", "123"},
     {"DataWithoutTensors", "", "123"},
     {"BeyondTheEnd", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]})", "123"},
@@ -96,17 +106,21 @@ const Case kCases[] = {
     {"ShapeTooSmall", R"("a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]})", "1234"},
     {"TypeTooWide", R"("a":{"dtype":"F32","shape":[4],"data_offsets":[0,4]})", "1234"},
     {"HugeShape", R"("a":{"dtype":"F32","shape":[4398046511104],"data_offsets":[0,4]})", "1234"},
-    {"HugeShapeAndOffsets", R"("a":{"dtype":"F32","shape":[4398046511104],"data_offsets":[0,17592186044416]})", "1234"},
+    {"HugeShapeAndOffsets",
+     R"("a":{"dtype":"F32","shape":[4398046511104],"data_offsets":[0,17592186044416]})", "1234"},
     {"ProductOverflows", R"("a":{"dtype":"U8","shape":[4294967296,4294967296,1],"data_offsets":[0,0]})", ""},
-    {"ProductOverflowsToTheRightSize", R"("a":{"dtype":"U8","shape":[9223372036854775809,4],"data_offsets":[0,4]})", "1234"},
+    {"ProductOverflowsToTheRightSize",
+     R"("a":{"dtype":"U8","shape":[9223372036854775809,4],"data_offsets":[0,4]})", "1234"},
     {"BytesOverflow", R"("a":{"dtype":"I64","shape":[2305843009213693952],"data_offsets":[0,0]})", ""},
     {"EmptyButHuge", R"("a":{"dtype":"U8","shape":[0,18446744073709551615],"data_offsets":[0,0]})", ""},
-    {"EmptyButOverflowing", R"("a":{"dtype":"U8","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]})", ""},
+    {"EmptyButOverflowing",
+     R"("a":{"dtype":"U8","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]})", ""},
     {"EmptyButTooLarge", R"("a":{"dtype":"U8","shape":[0,4294967297],"data_offsets":[0,0]})", ""},
     {"NegativeDimension", R"("a":{"dtype":"U8","shape":[-4],"data_offsets":[0,4]})", "1234"},
     {"TwoNegativeDimensions", R"("a":{"dtype":"U8","shape":[-2,-2],"data_offsets":[0,4]})", "1234"},
     {"NegativeOffset", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[-4,0]})", "1234"},
-    {"OffsetAbove64Bits", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,18446744073709551620]})", "1234"},
+    {"OffsetAbove64Bits", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,18446744073709551620]})",
+     "1234"},
     {"FractionalDimension", R"("a":{"dtype":"U8","shape":[4.0],"data_offsets":[0,4]})", "1234"},
     {"FractionalOffset", R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0.0,4]})", "1234"},
     {"TextDimension", R"("a":{"dtype":"U8","shape":["4"],"data_offsets":[0,4]})", "1234"},
@@ -123,13 +137,17 @@ const Case kCases[] = {
     {"NoOffsets", R"("a":{"dtype":"U8","shape":[4]})", "1234"},
     {"TensorIsArray", R"("a":[1,2,3])", ""},
     {"TensorIsNull", R"("a":null)", ""},
-    {"DuplicateTensor", R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})", ""},
+    {"DuplicateTensor",
+     R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})",
+     ""},
     {"DuplicateAfterOthers",
      R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})",
      ""},
     {"DuplicateKeyInside", R"("a":{"dtype":"U8","shape":[4],"shape":[4],"data_offsets":[0,4]})", "1234"},
     {"DuplicateMetadata", R"("__metadata__":{"model":"m"})", ""},
-    {"EscapedDuplicate", R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})", ""},
+    {"EscapedDuplicate",
+     R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})",
+     ""},
     {"DeepShape", R"("a":{"dtype":"U8","shape":[[[[[[4]]]]]],"data_offsets":[0,4]})", "1234"},
 };
 
@@ -144,12 +162,30 @@ TEST(WeightsDamage, HostileHeaders) {
 
 TEST(WeightsDamage, HeadersThatAreNoHeaders) {
   const std::string meta = R"({"__metadata__":{"checksum":"0"}})";
-  const std::vector<std::string> headers = {
-      "", " ", "{", "}", "null", "1", "[]", "\"text\"", "{}", "nonsense", meta + meta, meta + ",", "{\"a\":}",
-      R"({"__metadata__":null})", R"({"__metadata__":[]})", R"({"__metadata__":"text"})", R"({"__metadata__":{}})",
-      R"({"__metadata__":{"model":"m"}})", R"({"__metadata__":{"model":1,"checksum":"0"}})", R"({"__metadata__":{"checksum":0}})",
-      R"({"__metadata__":{"checksum":null}})", R"({"__metadata__":{"model":{},"checksum":"0"}})",
-      "{\"__metadata__\":{\"model\":\"\xff\xfe\",\"checksum\":\"0\"}}", std::string("{\"__metadata__\":{\0}}", 20)};
+  const std::vector<std::string> headers = {"",
+                                            " ",
+                                            "{",
+                                            "}",
+                                            "null",
+                                            "1",
+                                            "[]",
+                                            "\"text\"",
+                                            "{}",
+                                            "nonsense",
+                                            meta + meta,
+                                            meta + ",",
+                                            "{\"a\":}",
+                                            R"({"__metadata__":null})",
+                                            R"({"__metadata__":[]})",
+                                            R"({"__metadata__":"text"})",
+                                            R"({"__metadata__":{}})",
+                                            R"({"__metadata__":{"model":"m"}})",
+                                            R"({"__metadata__":{"model":1,"checksum":"0"}})",
+                                            R"({"__metadata__":{"checksum":0}})",
+                                            R"({"__metadata__":{"checksum":null}})",
+                                            R"({"__metadata__":{"model":{},"checksum":"0"}})",
+                                            "{\"__metadata__\":{\"model\":\"\xff\xfe\",\"checksum\":\"0\"}}",
+                                            std::string("{\"__metadata__\":{\0}}", 20)};
   for (const std::string& header : headers) EXPECT_NE(refusal(raw_file(header, "")), "") << header;
 }
 
@@ -157,7 +193,10 @@ TEST(WeightsDamage, HeadersThatAreNoHeaders) {
 TEST(WeightsDamage, DeepNesting) {
   for (const size_t depth : {5u, 6u, 100u, 1000000u}) {
     EXPECT_NE(refusal(raw_file(std::string(depth, '['), "")), "");
-    EXPECT_NE(refusal(raw_file("{\"__metadata__\":{\"checksum\":\"0\"},\"a\":" + std::string(depth, '[') + std::string(depth, ']') + "}", "")), "");
+    EXPECT_NE(refusal(raw_file("{\"__metadata__\":{\"checksum\":\"0\"},\"a\":" + std::string(depth, '[') +
+                                   std::string(depth, ']') + "}",
+                               "")),
+              "");
     std::string objects;
     for (size_t i = 0; i < depth; ++i) objects += "{\"a\":";
     EXPECT_NE(refusal(raw_file(objects, "")), "");
@@ -169,14 +208,16 @@ TEST(WeightsDamage, DeepNesting) {
 TEST(WeightsDamage, TooManyTensors) {
   // Refused while parsing, so no checksum is needed; a parser that keeps them all would need minutes.
   std::string header = R"({"__metadata__":{"checksum":"0"})";
-  for (int i = 0; i < 250000; ++i) header += ",\"" + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+  for (int i = 0; i < 250000; ++i)
+    header += ",\"" + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
   EXPECT_NE(refusal(raw_file(header + "}", "")), "");
 }
 
 TEST(WeightsDamage, HeaderLengths) {
   const std::string bytes = sample();
-  for (const uint64_t length : {uint64_t{0}, uint64_t{1}, uint64_t{bytes.size() - 8}, uint64_t{bytes.size()}, uint64_t{16u << 20}, uint64_t{1} << 31,
-                                uint64_t{1} << 32, uint64_t{1} << 63, ~uint64_t{0}, ~uint64_t{0} - 7}) {
+  for (const uint64_t length :
+       {uint64_t{0}, uint64_t{1}, uint64_t{bytes.size() - 8}, uint64_t{bytes.size()}, uint64_t{16u << 20},
+        uint64_t{1} << 31, uint64_t{1} << 32, uint64_t{1} << 63, ~uint64_t{0}, ~uint64_t{0} - 7}) {
     std::string changed = bytes;
     for (size_t i = 0; i < 8; ++i) changed[i] = static_cast<char>(length >> (8 * i));
     EXPECT_NE(refusal(changed), "") << length;

@@ -17,7 +17,8 @@ using test::TemporaryFile;
 
 std::map<std::string, at::Tensor> every_type() {
   std::map<std::string, at::Tensor> tensors;
-  for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kChar, at::kByte, at::kShort, at::kInt, at::kLong}) {
+  for (const at::ScalarType type :
+       {at::kFloat, at::kHalf, at::kChar, at::kByte, at::kShort, at::kInt, at::kLong}) {
     tensors[std::string("values.") + at::toString(type)] = at::arange(0, 30, type).reshape({2, 3, 5});
   }
   tensors["scalar"] = at::full({}, -7, at::kInt);
@@ -31,7 +32,8 @@ std::map<std::string, at::Tensor> every_type() {
 TEST(Weights, RoundTrip) {
   const TemporaryFile file;
   const auto tensors = every_type();
-  const std::map<std::string, std::string> metadata = {{"model", "still"}, {"revision", "3"}, {"config", R"({"a":1})"}, {"training", "line\nline \u00e9"}};
+  const std::map<std::string, std::string> metadata = {
+      {"model", "still"}, {"revision", "3"}, {"config", R"({"a":1})"}, {"training", "line\nline \u00e9"}};
   const uint64_t hash = save_weights(file.path(), tensors, metadata);
   const Weights w = load_weights(file.path());
   EXPECT_EQ(w.hash, hash);
@@ -49,7 +51,8 @@ TEST(Weights, RoundTrip) {
 // The same content gives the same file: the hash is the model's identity.
 TEST(Weights, AreReproducible) {
   const TemporaryFile a, b;
-  EXPECT_EQ(save_weights(a.path(), every_type(), {{"model", "m"}}), save_weights(b.path(), every_type(), {{"model", "m"}}));
+  EXPECT_EQ(save_weights(a.path(), every_type(), {{"model", "m"}}),
+            save_weights(b.path(), every_type(), {{"model", "m"}}));
   EXPECT_EQ(a.read(), b.read());
   // A checksum that the caller passes along from a loaded file is not taken over.
   const Weights w = load_weights(a.path());
@@ -93,7 +96,8 @@ TEST(Weights, SaveLeavesNoTemporaryFile) {
   const TemporaryFile file;
   save_weights(file.path(), every_type(), {});
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(file.path()).parent_path())) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(file.path()).parent_path())) {
     files += entry.is_regular_file() ? 1 : 0;
   }
   EXPECT_EQ(files, 1);
@@ -105,14 +109,21 @@ TEST(Weights, MissingFilesAndFoldersAreErrors) {
   for (const std::string& path : {file.path(), folder, folder + "/no/such/folder", std::string()}) {
     EXPECT_THROW(load_weights(path), std::runtime_error) << path;
     EXPECT_THROW(read_weights_metadata(path), std::runtime_error) << path;
-    EXPECT_THROW(save_weights(path.empty() ? "/" : path == file.path() ? folder : path, {}, {}), std::runtime_error) << path;
+    EXPECT_THROW(save_weights(path.empty()          ? "/"
+                              : path == file.path() ? folder
+                                                    : path,
+                              {}, {}),
+                 std::runtime_error)
+        << path;
   }
 }
 
 // The tests' own writer follows the description in weights.h: a forged file without fault is taken.
 TEST(Weights, ForgedFileIsValid) {
   const TemporaryFile file;
-  file.write(test::forged_file(R"("a":{"dtype":"U8","shape":[2,2],"data_offsets":[0,4]},"b":{"dtype":"I8","shape":[1],"data_offsets":[4,5]})", "12345"));
+  file.write(test::forged_file(
+      R"("a":{"dtype":"U8","shape":[2,2],"data_offsets":[0,4]},"b":{"dtype":"I8","shape":[1],"data_offsets":[4,5]})",
+      "12345"));
   const Weights w = load_weights(file.path());
   EXPECT_EQ(w.get("a", at::kByte, {2, 2})[1][1].item<int>(), '4');
   EXPECT_EQ(w.get("b", at::kChar, {1}).item<int>(), '5');
