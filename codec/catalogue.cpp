@@ -1,0 +1,133 @@
+#include "codec/catalogue.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "codec/guard.h"
+#include "models/device.h"
+#include "models/weights.h"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string hex(uint64_t v) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(v));
+  return text;
+}
+
+// Weights files of the folder, the exact name first.
+std::vector<std::string> candidates(const std::string& folder, const std::string& name) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string stem = entry.path().stem().string();
+    if (entry.path().extension() != ".safetensors") continue;
+    if (name.empty() || stem == name || stem.starts_with(name + "-")) out.push_back(entry.path().string());
+  }
+  std::sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) { return std::pair(a.size(), a) < std::pair(b.size(), b); });
+  return out;
+}
+
+std::string one_line(const std::string& training) {
+  const nlohmann::json j = nlohmann::json::parse(training, nullptr, false);
+  if (!j.is_object()) return training;
+  double minutes = 0;
+  int64_t steps = 0;
+  for (const nlohmann::json* run = &j; run->is_object(); run = &(*run)["continues"]) {
+    minutes += run->value("device_minutes", 0.0);
+    steps += run->value("steps", int64_t{0});
+    if (!run->contains("continues")) break;
+  }
+  char text[64];
+  std::snprintf(text, sizeof text, ", %lld steps, %.1f GPU minutes", static_cast<long long>(steps), minutes);
+  return j.value("data", std::string("unknown data")) + text;
+}
+
+}  // namespace
+
+std::string weights_folder(const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
+  if (const char* env = std::getenv("TESSERA_WEIGHTS"); env != nullptr && *env != '\0') return env;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const fs::path installed = program.parent_path().parent_path() / "share/tessera/weights";
+    if (fs::is_directory(installed, error)) return installed.string();
+  }
+  return TESSERA_SOURCE_WEIGHTS;
+}
+
+std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, Device>, std::shared_ptr<models::StillModel>> loaded;
+  const std::lock_guard lock(mutex);
+  if (device == Device::cuda) {
+    std::string why;
+    if (!models::load_cuda(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
+  }
+  std::string found, problem;
+  for (const std::string& path : candidates(folder, name)) {
+    std::shared_ptr<models::StillModel>& model = loaded[{path, device}];
+    try {
+      if (!model) {
+        model = models::load_still(path);
+        if (device == Device::cuda) model->network.to(at::Device(at::kCUDA, 0));
+      }
+      if (model->name == name && (!hash || *hash == model->hash)) return model;
+      if (model->name == name) found += (found.empty() ? "" : ", ") + hex(model->hash);
+    } catch (const c10::Error&) {
+      throw;
+    } catch (const std::exception& e) {
+      problem = e.what();
+    }
+  }
+  if (!problem.empty()) throw Failure{{ErrorCode::model_missing, problem}};
+  if (!found.empty()) {
+    throw Failure{{ErrorCode::model_missing, "the stream needs model " + name + " with hash " + hex(*hash) + "; installed: " + found}};
+  }
+  throw Failure{{ErrorCode::model_missing, "model \"" + name + "\" is not installed in " + folder}};
+}
+
+Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
+  std::vector<ModelInfo> out;
+  const Status status = guarded(Device::cpu, [&]() -> Status {
+    const std::string folder = weights_folder(weights_dir);
+    for (const std::string& path : candidates(folder, "")) {
+      const models::Weights w = models::load_weights(path);
+      ModelInfo info;
+      info.file = path;
+      info.file_bytes = w.file_bytes;
+      info.hash = w.hash;
+      const auto entry = [&](const char* key) {
+        const auto it = w.metadata.find(key);
+        return it == w.metadata.end() ? std::string() : it->second;
+      };
+      info.name = entry("model");
+      info.revision = static_cast<uint32_t>(std::strtoul(entry("revision").c_str(), nullptr, 10));
+      info.training = one_line(entry("training"));
+      info.media = "image";
+      const models::Still network(models::StillConfig::from_json(entry("config")), models::Still::Uninitialised{});
+      info.parameters = static_cast<uint64_t>(network.params().count());
+      info.encode_kmac_per_pixel = network.encode_macs() / 1000;
+      info.decode_kmac_per_pixel = network.decode_macs() / 1000;
+      out.push_back(info);
+    }
+    return {};
+  });
+  if (!status.ok()) return Status(ErrorCode::model_missing, status.message());
+  return out;
+}
+
+bool cuda_available(std::string* why) { return models::load_cuda(why); }
+
+}  // namespace tessera

@@ -1,0 +1,21 @@
+// The installed weights: finding them, loading them once, sharing them between encoders and decoders.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codec/tessera.h"
+#include "models/still_model.h"
+
+namespace tessera {
+
+// `wanted`, else $TESSERA_WEIGHTS, else <prefix>/share/tessera/weights beside the program, else the source tree's.
+std::string weights_folder(const std::string& wanted);
+
+// Loads NAME.safetensors (or NAME-*.safetensors with the given hash) onto the device; cached.
+// Throws Failure: model_missing, device.
+std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device);
+
+}  // namespace tessera

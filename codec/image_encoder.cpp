@@ -1,0 +1,152 @@
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "bitstream/crc.h"
+#include "bitstream/file.h"
+#include "codec/alpha.h"
+#include "codec/catalogue.h"
+#include "codec/guard.h"
+#include "codec/still_tile.h"
+#include "codec/tiling.h"
+
+namespace tessera {
+
+struct ImageEncoder::Impl {
+  EncoderOptions options;
+  std::shared_ptr<models::StillModel> model;
+
+  Bytes encode_at(const ImageView& image, const ImageMetadata& metadata, int quality, Report& report, double progress_from, double progress_to) const;
+};
+
+ImageEncoder::ImageEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ImageEncoder::ImageEncoder(ImageEncoder&&) noexcept = default;
+ImageEncoder& ImageEncoder::operator=(ImageEncoder&&) noexcept = default;
+ImageEncoder::~ImageEncoder() = default;
+
+Result<ImageEncoder> ImageEncoder::create(EncoderOptions options) {
+  if (options.quality < 0 || options.quality >= models::kQualities) return {ErrorCode::invalid_argument, "quality must be from 0 to 63"};
+  if (options.bpp && !(*options.bpp > 0)) return {ErrorCode::invalid_argument, "bits per pixel must be positive"};
+  if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
+  if (options.tile % 64 != 0 || options.tile > bitstream::kMaxTile) {
+    return {ErrorCode::invalid_argument, "the tile side must be a multiple of 64, at most " + std::to_string(bitstream::kMaxTile)};
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  const Status status = guarded(impl->options.device, [&]() -> Status {
+    impl->model = find_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
+    return {};
+  });
+  if (!status.ok()) return status;
+  return ImageEncoder(std::move(impl));
+}
+
+namespace {
+
+Status check(const ImageView& v) {
+  const size_t sample = v.bit_depth > 8 ? 2 : 1;
+  if (v.data == nullptr || v.width == 0 || v.height == 0) return {ErrorCode::invalid_argument, "the picture is empty"};
+  if (v.channels < 1 || v.channels > 4) return {ErrorCode::invalid_argument, "a picture has 1 to 4 channels"};
+  if (v.bit_depth < 8 || v.bit_depth > 16) return {ErrorCode::invalid_argument, "a picture has 8 to 16 bits a sample"};
+  if (v.stride < size_t{v.width} * v.channels * sample) return {ErrorCode::invalid_argument, "the rows of the picture overlap"};
+  return {};
+}
+
+int refinements(int effort) { return effort < 7 ? 0 : effort == 7 ? 25 : effort == 8 ? 75 : 250; }
+
+}  // namespace
+
+Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata& metadata, int quality, Report& report, double progress_from,
+                                    double progress_to) const {
+  bitstream::FileHeader header;
+  header.kind = bitstream::MediaKind::image;
+  header.model_name = model->name;
+  header.model_revision = model->revision;
+  header.model_hash = model->hash;
+  header.quality = static_cast<uint8_t>(quality);
+  header.picture.width = image.width;
+  header.picture.height = image.height;
+  header.picture.channels = static_cast<uint8_t>(image.channels);
+  header.picture.bit_depth = static_cast<uint8_t>(image.bit_depth);
+  header.picture.colour = {metadata.colour.primaries, metadata.colour.transfer, metadata.colour.matrix, metadata.colour.full_range};
+  const bool large = uint64_t{image.width} * image.height > kWholePixels;
+  header.picture.tile = options.tile != 0 ? options.tile : large ? kTile : 0;
+  if (header.picture.tile >= image.width && header.picture.tile >= image.height) header.picture.tile = 0;
+
+  const auto must = [](const Status& status) {
+    if (!status.ok()) throw Failure{status};
+  };
+  bitstream::ByteWriter out;
+  must(bitstream::write_header(out, header));
+  for (const auto& [type, bytes] : {std::pair(bitstream::MetadataType::icc, &metadata.icc), {bitstream::MetadataType::exif, &metadata.exif},
+                                    {bitstream::MetadataType::xmp, &metadata.xmp}}) {
+    if (!bytes->empty()) must(bitstream::write_metadata(out, type, *bytes));
+  }
+  const uint64_t tiles = bitstream::tile_count(header.picture);
+  std::vector<uint8_t> checksums;
+  for (uint64_t i = 0; i < tiles; ++i) {
+    const Area area = tile_area(header.picture, i);
+    const TileResult tile = encode_tile(*model, to_tensor(image, area, models::kAlign), quality, options.device, refinements(options.effort), report);
+    std::vector<bitstream::Section> sections = {{bitstream::SectionTag::hyperlatents, tile.hyperlatents},
+                                                {bitstream::SectionTag::latents, tile.latents}};
+    std::vector<uint8_t> alpha, checksum;
+    if (has_alpha(image.channels)) {
+      alpha = encode_alpha(read_alpha(image, area), area.width, area.height, image.bit_depth);
+      sections.push_back({bitstream::SectionTag::alpha, alpha});
+    }
+    if (options.checksum) {
+      checksum = bitstream::checksum_content(tile.checksum);
+      sections.push_back({bitstream::SectionTag::checksum, checksum});
+    }
+    bitstream::ByteWriter payload;
+    bitstream::write_sections(payload, sections);
+    must(bitstream::write_packet(out, {.payload = payload.view()}));
+    for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(tile.checksum >> (8 * b)));
+    report.symbol_checksum = tiles == 1 ? tile.checksum : bitstream::crc32c(checksums);
+    const double done = progress_from + (progress_to - progress_from) * static_cast<double>(i + 1) / static_cast<double>(tiles);
+    if (options.progress && !options.progress(done)) throw Failure{{ErrorCode::cancelled, "cancelled"}};
+  }
+  report.quality = quality;
+  return out.take();
+}
+
+Result<Bytes> ImageEncoder::encode(const ImageView& image, const ImageMetadata& metadata, Report* report) {
+  TESSERA_RETURN_IF_ERROR(check(image));
+  Bytes best;
+  Report best_report;
+  const EncoderOptions& options = impl_->options;
+  const Status status = guarded(options.device, [&]() -> Status {
+    at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    if (!options.bpp) {
+      best = impl_->encode_at(image, metadata, options.quality, best_report, 0.0, 1.0);
+      return {};
+    }
+    // The rate rises with the quality: bisect, keep the largest file that is not above the target, or else the smallest one.
+    const double target = *options.bpp * static_cast<double>(image.width) * image.height / 8;
+    int lo = 0, hi = models::kQualities - 1;
+    for (int probe = 0; lo <= hi; ++probe) {
+      const int quality = (lo + hi) / 2;
+      Report r;
+      Bytes bytes = impl_->encode_at(image, metadata, quality, r, probe / 6.0, (probe + 1) / 6.0);
+      const bool fits = static_cast<double>(bytes.size()) <= target;
+      const bool have = !best.empty() && static_cast<double>(best.size()) <= target;
+      if (best.empty() || (fits && (!have || bytes.size() > best.size())) || (!fits && !have && bytes.size() < best.size())) {
+        best = std::move(bytes);
+        best_report = r;
+      }
+      if (fits) {
+        lo = quality + 1;
+      } else {
+        hi = quality - 1;
+      }
+    }
+    return {};
+  });
+  if (!status.ok()) return status;
+  if (report != nullptr) *report = best_report;
+  return best;
+}
+
+}  // namespace tessera

@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <map>
+
+#include "bitstream/crc.h"
+#include "bitstream/file.h"
+#include "codec/catalogue.h"
+#include "codec/guard.h"
+#include "codec/tiling.h"
+
+namespace tessera {
+
+Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& weights_dir) {
+  const Result<bitstream::ParsedFile> parsed = bitstream::parse_file(stream);
+  if (!parsed.ok()) return parsed.status();
+  const bitstream::FileHeader& h = parsed->header;
+  StreamInfo info;
+  info.version_major = h.version_major;
+  info.version_minor = h.version_minor;
+  info.media = bitstream::media_name(h.kind);
+  info.model = h.model_name;
+  info.model_revision = h.model_revision;
+  info.model_hash = h.model_hash;
+  info.quality = h.quality;
+  info.packets = parsed->packets.size();
+  info.file_bytes = stream.size();
+  if (h.kind == bitstream::MediaKind::image) {
+    const bitstream::PictureInfo& p = h.picture;
+    info.width = p.width;
+    info.height = p.height;
+    info.channels = p.channels;
+    info.bit_depth = p.bit_depth;
+    info.colour = {p.colour.primaries, p.colour.transfer, p.colour.matrix, p.colour.full_range};
+    info.tiles = static_cast<uint32_t>(bitstream::tile_count(p));
+    info.tile_size = p.tile;
+    info.predicted_memory = predicted_memory(p);
+  }
+  std::map<std::string, uint64_t> sizes;
+  uint64_t inside = parsed->header_bytes + parsed->metadata_bytes;
+  std::vector<uint8_t> checksums;
+  bool all_stored = !parsed->packets.empty();
+  uint32_t only = 0;
+  for (const bitstream::PacketView& view : parsed->packets) {
+    const auto sections = bitstream::read_sections(view.packet.payload, view.offset);
+    if (!sections.ok()) return sections.status();
+    for (const bitstream::Section& s : *sections) {
+      sizes[bitstream::section_name(s.tag)] += s.content.size();
+      inside += s.content.size();
+    }
+    const bitstream::Section* c = bitstream::find_section(*sections, bitstream::SectionTag::checksum);
+    const auto stored = c == nullptr ? Result<bitstream::SymbolChecksum>(ErrorCode::corrupt, "") : bitstream::read_checksum(c->content);
+    if (!stored.ok() || stored->size != 4) {
+      all_stored = false;
+      continue;
+    }
+    only = stored->value;
+    for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(only >> (8 * b)));
+  }
+  if (all_stored) info.stored_checksum = parsed->packets.size() == 1 ? only : bitstream::crc32c(checksums);
+  info.sections.push_back({"header", parsed->header_bytes});
+  if (parsed->metadata_bytes > 0) info.sections.push_back({"metadata", parsed->metadata_bytes});
+  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side"}) {
+    if (sizes.contains(name)) info.sections.push_back({name, sizes[name]});
+  }
+  info.sections.push_back({"framing", stream.size() - std::min<uint64_t>(inside, stream.size())});
+  // The model's figures are a bonus: a stream can be described without its weights.
+  const Status found = guarded(Device::cpu, [&]() -> Status {
+    const auto model = find_model(weights_folder(weights_dir), h.model_name, h.model_hash, Device::cpu);
+    info.model_available = true;
+    info.decode_kmac_per_pixel = model->network.decode_macs() / 1000;
+    return {};
+  });
+  if (!found.ok()) info.model_available = false;
+  return info;
+}
+
+}  // namespace tessera
