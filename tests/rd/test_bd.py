@@ -97,5 +97,26 @@ class Edges(unittest.TestCase):
         self.assertAlmostEqual(a.value, 0)
 
 
+class Averages(unittest.TestCase):
+    def test_similarity_is_averaged_before_decibels(self):
+        from rdlib import metrics
+        metric = metrics.of("images", "ms_ssim_db")
+        quality = np.array([[10.0], [20.0]])  # MS-SSIM 0.9 and 0.99
+        self.assertAlmostEqual(metric.average(quality, np.array([0.5, 0.5]))[0], -10 * np.log10(1 - 0.945))
+        self.assertAlmostEqual(metrics.of("images", "psnr_rgb").average(quality, np.array([0.5, 0.5]))[0], 15)
+
+    def test_band_holds_the_mean_and_narrows_with_more_files(self):
+        from rdlib import curves, metrics
+        metric, rng, widths = metrics.of("images", "psnr_rgb"), np.random.default_rng(0), []
+        for files in (4, 64):
+            rate = np.array([[0.1, 0.2, 0.4, 0.8]]) * rng.uniform(0.7, 1.4, (files, 1))
+            quality = np.array([[28.0, 31, 34, 37]]) + rng.normal(0, 2, (files, 1))
+            grid, low, high = curves.band(rate, quality, curves.draw(files), metric)
+            mean = bd.pchip(np.log(rate.mean(axis=0)), quality.mean(axis=0))(np.log(grid))
+            self.assertTrue(np.all(low <= mean + 0.2) and np.all(mean <= high + 0.2))
+            widths.append(float(np.mean(high - low)))
+        self.assertLess(widths[1], widths[0] / 2)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import process
@@ -51,9 +51,10 @@ class Codec:
     note: str = ""              # for the report: structure, colour format
     encode_clock: str = ""      # pattern of a time in seconds, or of a speed in MP/s, in the program's own output
     decode_clock: str = ""
-    bench: tuple = ()           # command that prints {"encode_s": ..., "decode_s": ...} of one coded file
+    bench: tuple = ()           # command that prints {"encode_seconds": ..., "decode_seconds": ...} of one source
     info: tuple = ()            # command that prints {"decode_kmac_per_pixel": ...} of one coded file
-    digest_of: tuple = field(default=(), compare=False)  # files whose content is part of the version
+    digest_of: tuple = ()       # files whose content is part of the version
+    digest_command: tuple = ()  # command whose output is part of the version: weights and the like
 
     def programs(self):
         return sorted({self.encode[0], self.decode[0]})
@@ -73,6 +74,9 @@ class Codec:
         version = found.group(1).strip() if found else ""
         for path in self.digest_of:
             version += f" sha256:{digest(path)[:12]}"
+        if self.digest_command:
+            said = process.text_of(self.digest_command) or ""
+            version += f" models:{hashlib.sha256(said.encode()).hexdigest()[:12]}"
         return version.strip() or f"sha256:{digest(shutil.which(self.encode[0]))[:12]}"
 
     def key(self):

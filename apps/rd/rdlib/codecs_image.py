@@ -84,11 +84,11 @@ def tessera(text, settings):
     o = Options(text, 1, {"effort": "5", "device": "cpu"}, {"device": ("cpu", "cuda")})
     model = o.arguments[0] if o.arguments else "still"
     program = settings.tessera
-    # The version holds the content of the program, of Tessera's library beside it and of the model's weights.
-    files = []
+    # The version holds the content of the program and of Tessera's library beside it, and the hashes of the weights.
+    files = ()
     if os.path.exists(program):
         folder = Path(program).resolve().parent
-        files = [Path(program), *sorted(folder.glob("**/libtessera*.so*")), *sorted(folder.glob(f"weights/{model}*"))]
+        files = (program, *sorted(map(str, {p.resolve() for p in folder.glob("**/libtessera*.so*")})))
     label = f"Tessera {model}" + (f" effort {o.effort}" if o.effort != "5" else "")
     label += " (CUDA)" if o.device == "cuda" else ""
     return Codec(
@@ -97,8 +97,9 @@ def tessera(text, settings):
                 "--device", o.device, "--threads", "{threads}"),
         decode=(program, "decode", "{in}", "{out}", "--device", o.device, "--threads", "{threads}"),
         qualities=tuple(str(q) for q in range(64)),
-        version_command=(program, "--version"), digest_of=tuple(files),
-        bench=(program, "bench", "{coded}", "--json", "--device", o.device, "--threads", "{threads}"),
+        version_command=(program, "--version"), digest_of=files, digest_command=(program, "models", "--json"),
+        bench=(program, "bench", "{in}", "--json", "--quality", "{q}", "--model", model, "--effort", o.effort,
+               "--device", o.device, "--threads", "{threads}", "--repeat", "2"),
         info=(program, "info", "--json", "{coded}"),
         note=f"model {model}, effort {o.effort}, {o.device}")
 

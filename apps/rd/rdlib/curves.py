@@ -77,7 +77,7 @@ def draw(files, seed=1):
     return rng.multinomial(files, np.full(files, 1 / files), size=RESAMPLES) / files
 
 
-def band(rate, quality, weights):
+def band(rate, quality, weights, metric):
     """95 % band of a mean curve. -> (rates, low, high) or None when there are too few files"""
     if rate.shape[0] < 3 or rate.shape[1] < 2:
         return None
@@ -86,15 +86,18 @@ def band(rate, quality, weights):
     rows = []
     for w in weights:
         try:
-            r, q, _ = bd.usable(w @ rate, w @ quality)
+            r, q, _ = bd.usable(w @ rate, sign(metric) * metric.average(quality, w))
         except bd.CurveError:
             continue
         curve = bd.pchip(np.log(r), q)
-        # Beyond the ends of a resampled curve its end value stands; that touches the outermost points only.
-        rows.append(curve(np.clip(grid, np.log(r[0]), np.log(r[-1]))))
+        inside = (grid >= np.log(r[0])) & (grid <= np.log(r[-1]))
+        rows.append(np.where(inside, curve(grid), np.nan))
     if len(rows) < 20:
         return None
-    low, high = np.percentile(rows, (2.5, 97.5), axis=0)
+    # Near the ends not every resampled curve reaches; the band stops where fewer than four fifths do.
+    reached = np.isfinite(rows).mean(axis=0) >= 0.8
+    low, high = np.sort(sign(metric) * np.nanpercentile(np.array(rows)[:, reached], (2.5, 97.5), axis=0), axis=0)
+    grid = grid[reached]
     return np.exp(grid), low, high
 
 
@@ -103,7 +106,8 @@ def mean_curve(results, codec, metric):
     rate, quality, settings = results.table(codec, metric.key)
     if not settings or not len(rate):
         return np.array([]), np.array([]), []
-    return rate.mean(axis=0), quality.mean(axis=0), settings
+    equal = np.full(len(rate), 1 / len(rate))
+    return equal @ rate, metric.average(quality, equal), settings
 
 
 def delta(anchor, test, metric):
@@ -133,7 +137,8 @@ def interval(anchor, test, weights, metric):
     s, values = sign(metric), []
     for w in weights:
         try:
-            values.append(bd.bd_rate(w @ anchor[0], s * (w @ anchor[1]), w @ test[0], s * (w @ test[1])).value)
+            (ra, qa), (rt, qt) = ((w @ rate, s * metric.average(quality, w)) for rate, quality in (anchor, test))
+            values.append(bd.bd_rate(ra, qa, rt, qt).value)
         except bd.CurveError:
             continue
     if len(values) < len(weights) / 2:

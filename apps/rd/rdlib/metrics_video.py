@@ -6,7 +6,6 @@ ms_ssim     0..1, of the Y plane, mean over frames; ms_ssim_db as for images.
 vmaf, xpsnr where ffmpeg has the filters libvmaf and xpsnr.
 """
 
-import json
 import re
 from functools import lru_cache
 
@@ -65,11 +64,10 @@ def _by_ffmpeg(name, original, decoded, log):
 
 
 def _probe(coded, entries):
-    said = process.text_of(["ffprobe", "-v", "quiet", "-threads", "1", "-select_streams", "v:0", "-show_entries",
-                            entries, "-of", "json", coded])
     try:
-        return json.loads(said or "")[entries.split("=")[0] + "s"]
-    except (ValueError, KeyError, TypeError):
+        return process.json_of(["ffprobe", "-v", "quiet", "-threads", "1", "-select_streams", "v:0", "-show_entries",
+                                entries, "-of", "json", coded])[entries.split("=")[0] + "s"]
+    except (ValueError, KeyError):
         return []
 
 

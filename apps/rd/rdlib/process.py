@@ -46,11 +46,20 @@ def run(command, log, timeout_s=600.0):
     return Usage(said["wall_s"], said["cpu_s"], said["peak_kib"], output)
 
 
-def text_of(command):
-    """What a short command prints (version queries), or None when it cannot be run."""
+def text_of(command, timeout_s=300, errors_too=True):
+    """What a short command prints (queries), or None when it cannot be run. errors_too: standard error included."""
     try:
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=30,
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=timeout_s,
                               stdin=subprocess.DEVNULL, errors="replace")
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout + done.stderr
+    return done.stdout + (done.stderr if errors_too else "")
+
+
+def json_of(command):
+    """The JSON object that a command prints, or the first of a list of them; ValueError when there is none."""
+    data = json.loads(text_of(command, errors_too=False) or "")
+    data = data[0] if isinstance(data, list) and data else data
+    if not isinstance(data, dict):
+        raise ValueError("no JSON object")
+    return data

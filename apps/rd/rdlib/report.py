@@ -102,11 +102,9 @@ def series(results, metric):
         if not settings:
             continue
         table = results.table(codec["name"], metric.key)
-        s = curves.sign(metric)
-        band = curves.band(table[0], s * table[1], weights)
+        band = curves.band(*table[:2], weights, metric)
         if band is not None:
-            low, high = (s * band[1], s * band[2]) if s > 0 else (s * band[2], s * band[1])
-            band = np.stack([band[0], low, high], axis=1)
+            band = np.stack(band, axis=1)
         out.append({"id": codec["name"], "label": codec["label"], "published": False,
                     "points": list(zip(rate, quality, settings)), "line": line(rate, quality, metric), "band": band})
     for entry in results.run["published"]:

@@ -1,6 +1,5 @@
 """One point: a file coded by one codec at one quality. Runs in a worker process."""
 
-import json
 import re
 import shutil
 import signal
@@ -8,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import media, metrics_audio, metrics_image, metrics_video, process
+from . import media, process
 from .codecs import fill
 
 _lpips = None
@@ -49,8 +48,7 @@ def _kmac(codec, coded):
     if not codec.info:
         return None
     try:
-        value = json.loads(process.text_of(fill(codec.info, {"coded": str(coded)})) or "")["decode_kmac_per_pixel"]
-        return float(value) or None
+        return float(process.json_of(fill(codec.info, {"coded": str(coded)}))["decode_kmac_per_pixel"]) or None
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -68,11 +66,15 @@ def quality(job):
             bits = 8 * coded.stat().st_size
             record |= {"bits": bits, "rate": bits / job["units"], "kmac": _kmac(codec, coded)}
             original = Path(job["source_path"])
+            # Imported where needed: a worker of one suite does not load the others' libraries.
             if suite == "images":
+                from . import metrics_image
                 record["metrics"] = metrics_image.measure(original, decoded, _lpips)
             elif suite == "audio":
+                from . import metrics_audio
                 record["metrics"] = metrics_audio.measure(original, decoded)
             else:
+                from . import metrics_video
                 record["metrics"], frames = metrics_video.measure(original, decoded, folder / "log")
                 bits_of = metrics_video.frame_bits(coded)
                 if len(bits_of) == len(frames):
@@ -127,12 +129,11 @@ def timing(job):
                 record["encode_kib"] = max(up.peak_kib, record.get("encode_kib", 0))
                 record["decode_kib"] = max(down.peak_kib, record.get("decode_kib", 0))
             if codec.bench:
-                said = process.text_of(fill(codec.bench, _values(job, coded=coded)))
                 try:
-                    figures = json.loads(said or "")
+                    figures = process.json_of(fill(codec.bench, _values(job, **{"in": job["source_path"]})))
                     for side in ("encode", "decode"):
-                        keep(f"{side}_inside_s", figures.get(f"{side}_s"))
-                except (ValueError, AttributeError, TypeError):
+                        keep(f"{side}_inside_s", figures.get(f"{side}_seconds"))
+                except ValueError:
                     pass  # an older program without the bench command: whole-process times remain
             record |= best
         except (process.CommandError, OSError) as e:

@@ -282,7 +282,7 @@ if (D.frames.length) {
 const facts = [["Processor", `${D.machine.processor}, ${plural(D.machine.cores, "core")}`], ["Memory", D.machine.memory_gib ? D.machine.memory_gib + " GiB" : "–"], ["System", `${D.machine.system}, Linux ${D.machine.kernel}`], ["ffmpeg", D.machine.ffmpeg], ["Python", D.machine.python], ...Object.entries(D.machine.packages)];
 $("machine").replaceChildren(make("tbody", {}, ...facts.map(([k, v]) => make("tr", {}, make("th", {scope: "row"}, k), make("td", {}, v)))));
 const CONVENTIONS = {
-  images: ["Rate: bits of the whole file on disk over pixels. PSNR RGB: squared error over three 8-bit channels of one picture; then means over pictures.", "Y, Cb, Cr: BT.709, full range, not subsampled. MS-SSIM is shown as −10 log10(1 − MS-SSIM), mean of R, G, B."],
+  images: ["Rate: bits of the whole file on disk over pixels. PSNR RGB: squared error over three 8-bit channels of one picture; then means over pictures.", "Y, Cb, Cr: BT.709, full range, not subsampled. MS-SSIM, mean of R, G, B, is averaged over pictures and then shown as −10 log10(1 − MS-SSIM)."],
   video: ["Rate: bits of the raw stream over pixels of all frames. PSNR YUV: (6 Y + Cb + Cr) / 8, means over frames.", `Key frames every ${D.settings.intra_period} frames and nowhere else; 8-bit 4:2:0.`],
   audio: ["Rate: bits of the whole file on disk over duration. Signals are aligned by cross-correlation first.", "PESQ-wb and STOI are made for speech; for music look at ViSQOL and the distances."]}[D.suite];
 const limits = [D.settings.crop && `only the middle ${D.settings.crop} × ${D.settings.crop} pixels of each picture`, D.settings.frames && `only the first ${D.settings.frames} frames`, D.settings.seconds && `only the first ${D.settings.seconds} s`].filter(Boolean);
