@@ -4,7 +4,7 @@
 #   scripts/setup.sh [--tests] [--cuda] [--no-packages]
 #
 #   --tests        also what the tests and benchmarks need
-#   --cuda         also libtorch's CUDA back end (about 2.5 GB to download)
+#   --cuda         also libtorch's CUDA back end (about 2 GB more to download)
 #   --no-packages  leave the system's packages alone
 #
 # libtorch goes to .deps/ in the clone, or to $TESSERA_DEPS; downloads are kept in ~/.cache/tessera/wheels
