@@ -14,6 +14,10 @@
 #include "models/device.h"
 #include "models/weights.h"
 
+#ifdef TESSERA_WITH_CUDA
+#include "models/cuda/register.h"
+#endif
+
 namespace tessera {
 namespace {
 
@@ -81,7 +85,12 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
     try {
       if (!model) {
         model = models::load_still(path);
-        if (device == Device::cuda) model->network.to(at::Device(at::kCUDA, 0));
+        if (device == Device::cuda) {
+#ifdef TESSERA_WITH_CUDA
+          models::cuda::register_kernels();
+#endif
+          model->network.to(at::Device(at::kCUDA, 0));
+        }
       }
       if (model->name == name && (!hash || *hash == model->hash)) return model;
       if (model->name == name) found += (found.empty() ? "" : ", ") + hex(model->hash);

@@ -88,7 +88,7 @@ Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata&
   std::vector<uint8_t> checksums;
   for (uint64_t i = 0; i < tiles; ++i) {
     const Area area = tile_area(header.picture, i);
-    const TileResult tile = encode_tile(*model, to_tensor(image, area, models::kAlign), quality, options.device, refinements(options.effort), report);
+    const TileResult tile = encode_tile(*model, to_tensor(image, area, models::kAlign, torch_device(options.device)), quality, options.device, refinements(options.effort), report);
     std::vector<bitstream::Section> sections = {{bitstream::SectionTag::hyperlatents, tile.hyperlatents},
                                                 {bitstream::SectionTag::latents, tile.latents}};
     std::vector<uint8_t> alpha, checksum;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace tessera {
 namespace {
@@ -57,19 +58,50 @@ int64_t aligned(uint32_t size, int64_t align) { return (size + align - 1) / alig
 
 }  // namespace
 
-at::Tensor to_tensor(const ImageView& image, const Area& area, int64_t align) {
+namespace {
+
+// 8-bit RGB bytes of the area on the device, [H, W, 3] float32 in 0..1.
+at::Tensor upload(const ImageView& image, const Area& area, at::Device device) {
+  const uint8_t* first = row_of<uint8_t>(image, area.y) + size_t{area.x} * 3;
+  const at::Tensor rows = at::from_blob(const_cast<uint8_t*>(first), {area.height, int64_t{area.width} * 3},
+                                        {static_cast<int64_t>(image.stride), 1}, at::TensorOptions().dtype(at::kByte));
+  return rows.to(device).to(at::kFloat).mul_(1.0f / 255).reshape({area.height, area.width, 3});
+}
+
+// Repeats the last row or column up to `size`.
+at::Tensor extend(const at::Tensor& x, int64_t dim, int64_t size) {
+  const int64_t n = x.size(dim);
+  if (n == size) return x;
+  auto shape = x.sizes().vec();
+  shape[static_cast<size_t>(dim)] = size - n;
+  return at::cat({x, x.narrow(dim, n - 1, 1).expand(shape)}, dim);
+}
+
+}  // namespace
+
+at::Tensor to_tensor(const ImageView& image, const Area& area, int64_t align, at::Device device) {
   const int64_t width = aligned(area.width, align), height = aligned(area.height, align);
+  if (device.is_cuda() && image.bit_depth == 8 && image.channels == 3) {
+    return extend(extend(upload(image, area, device), 1, width), 0, height).unsqueeze(0);
+  }
   at::Tensor out = at::empty({1, height, width, 3}, at::kFloat);
   if (image.bit_depth > 8) {
     read_colour<uint16_t>(image, area, width, height, out.data_ptr<float>());
   } else {
     read_colour<uint8_t>(image, area, width, height, out.data_ptr<float>());
   }
-  return out;
+  return out.to(device);
 }
 
 void from_tensor(const at::Tensor& x, const Area& area, Image& image) {
-  const at::Tensor t = x.contiguous();
+  if (x.is_cuda() && image.bit_depth == 8 && image.channels == 3) {
+    const at::Tensor bytes = x[0].narrow(0, 0, area.height).narrow(1, 0, area.width).clamp(0, 1).mul(255).add(0.5).to(at::kByte).contiguous().cpu();
+    const uint8_t* from = bytes.const_data_ptr<uint8_t>();
+    const size_t row = size_t{area.width} * 3;
+    for (uint32_t y = 0; y < area.height; ++y) std::memcpy(row_of<uint8_t>(image, area.y + y) + size_t{area.x} * 3, from + y * row, row);
+    return;
+  }
+  const at::Tensor t = x.cpu().contiguous();
   if (image.bit_depth > 8) {
     write_colour<uint16_t>(t.const_data_ptr<float>(), t.size(2), area, image);
   } else {

@@ -16,10 +16,11 @@ inline bool has_alpha(uint32_t channels) { return channels == 2 || channels == 4
 
 // Colour of the area as [1, H, W, 3] float32 in 0..1 on the CPU; H, W rounded up to a multiple of `align` by repeating the
 // last column and row. Grey becomes three equal channels.
-at::Tensor to_tensor(const ImageView& image, const Area& area, int64_t align);
+// On a GPU, 8-bit colour travels as bytes and is converted there.
+at::Tensor to_tensor(const ImageView& image, const Area& area, int64_t align, at::Device device);
 
-// The inverse: rounds to the picture's depth and writes the area. Grey takes the mean of the three channels. Alpha is
-// not touched.
+// The inverse, from a tensor on any device: rounds to the picture's depth and writes the area. Grey takes the mean of the
+// three channels. Alpha is not touched.
 void from_tensor(const at::Tensor& x, const Area& area, Image& image);
 
 // Alpha samples of the area in raster order.

@@ -24,10 +24,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-at::Device target(Device device) { return device == Device::cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU); }
-
 at::Tensor quality_tensor(int quality, Device device) {
-  return at::full({1, 1, 1, 1}, quality / static_cast<double>(models::kQualities - 1), at::TensorOptions().dtype(at::kFloat).device(target(device)));
+  return at::full({1, 1, 1, 1}, quality / static_cast<double>(models::kQualities - 1), at::TensorOptions().dtype(at::kFloat).device(torch_device(device)));
 }
 
 std::span<const uint8_t> raw(const at::Tensor& t) {
@@ -73,6 +71,8 @@ void decode(const entropy::CdfTable& table, const bitstream::Section& section, s
 
 }  // namespace
 
+at::Device torch_device(Device device) { return device == Device::cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU); }
+
 TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int quality, Device device, int, Report& report) {
   const c10::InferenceMode inference;
   const models::Still& net = model.network;
@@ -81,7 +81,7 @@ TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int
   {
     const Stopwatch watch(report.seconds_network);
     const at::Tensor q = quality_tensor(quality, device);
-    const auto [y, z] = net.analysis(x.to(target(device)), q);
+    const auto [y, z] = net.analysis(x, q);
     const at::Tensor z_hat = at::floor(z + 0.5);
     const models::Still::Hyper hyper = net.hyper_synthesis(z_hat, quality);
     const at::Tensor coded = hyper.index.ge(model.latent_table.skip_below());
@@ -126,7 +126,7 @@ TileSymbols decode_symbols(const models::StillModel& model, int64_t height, int6
   at::Tensor rows;
   {
     const Stopwatch watch(report.seconds_network);
-    const models::Still::Hyper hyper = net.hyper_synthesis(z.to(at::kFloat).to(target(device)), quality);
+    const models::Still::Hyper hyper = net.hyper_synthesis(z.to(at::kFloat).to(torch_device(device)), quality);
     out.feature = hyper.feature;
     rows = hyper.index.to(at::kByte).cpu().contiguous();
   }
@@ -151,9 +151,9 @@ at::Tensor synthesise_tile(const models::StillModel& model, const TileSymbols& s
   const c10::InferenceMode inference;
   const Stopwatch watch(report.seconds_network);
   const at::Tensor q = quality_tensor(quality, device);
-  const at::Tensor residual = symbols.latents.to(target(device)).to(at::kFloat);
+  const at::Tensor residual = symbols.latents.to(torch_device(device)).to(at::kFloat);
   const at::Tensor y = model.network.run_context(symbols.feature, q, [&](int, const at::Tensor& mean) { return residual + mean; });
-  return model.network.synthesis(y, q).cpu();
+  return model.network.synthesis(y, q);
 }
 
 }  // namespace tessera

@@ -13,13 +13,15 @@
 
 namespace tessera {
 
+at::Device torch_device(Device device);
+
 struct TileResult {
   std::vector<uint8_t> hyperlatents;  // section contents
   std::vector<uint8_t> latents;
   uint32_t checksum = 0;              // CRC-32C of hyperlatents, then latents, as little-endian int32
 };
 
-// x [1,H,W,3] in 0..1, sides multiples of 64. Adds to `report`. refine: iterations of rate-distortion optimisation of the latents.
+// x [1,H,W,3] in 0..1 on the device, sides multiples of 64. Adds to `report`. refine: iterations of rate-distortion optimisation of the latents.
 TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int quality, Device device, int refine, Report& report);
 
 // The symbols alone, proved against `checksum` when there is one. Throws Failure (corrupt, truncated).
@@ -31,7 +33,7 @@ struct TileSymbols {
 TileSymbols decode_symbols(const models::StillModel& model, int64_t height, int64_t width, std::span<const bitstream::Section> sections, int quality,
                            Device device, Report& report);
 
-// -> [1,H,W,3] float32 on the CPU, not clamped.
+// -> [1,H,W,3] float32 on the device, not clamped.
 at::Tensor synthesise_tile(const models::StillModel& model, const TileSymbols& symbols, int quality, Device device, Report& report);
 
 }  // namespace tessera

@@ -54,7 +54,7 @@ TESSERA_CLONES void gate_row(const float* x, float* out, int64_t c) {
     const float g = x[k];
     float t = -g * 1.44269504f;
     t = t > 120.f ? 120.f : (t < -120.f ? -120.f : t);
-    const float whole = std::floor(t + 0.5f);
+    const float whole = (t + 12582912.0f) - 12582912.0f;  // to the nearest integer, without a call
     const float f = t - whole;
     float p = 1.535336188e-4f;
     p = p * f + 1.339887440e-3f;
