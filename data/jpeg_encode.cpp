@@ -1,37 +1,19 @@
 #include "data/jpeg_encode.h"
 
-#include <csetjmp>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
-// It has to follow <cstdio>, from which it takes FILE and size_t.
-#include <jpeglib.h>
+#include "data/jpeg_errors.h"
 
 namespace tessera::media {
 namespace {
 
 constexpr int kQuality = 95;
 
-// The library reports a failure by a call that must not return; a jump leads back to the caller.
-struct ErrorHandler {
-  jpeg_error_mgr base;  // first, so that the library's pointer to it is a pointer to this
-  std::jmp_buf back;
-  char message[JMSG_LENGTH_MAX];
-};
-
-[[noreturn]] void fail(j_common_ptr common) {
-  auto* handler = reinterpret_cast<ErrorHandler*>(common->err);
-  handler->base.format_message(common, handler->message);
-  std::longjmp(handler->back, 1);
-}
-
-void ignore_message(j_common_ptr) {}
-
 struct Compression {
   jpeg_compress_struct state{};
-  ErrorHandler errors{};
+  JpegErrors errors{};
   unsigned char* bytes = nullptr;  // grown by the library with malloc
   unsigned long size = 0;
   ~Compression() {
@@ -69,9 +51,7 @@ bool run(Compression& c, const Picture& picture) {
 
 Result<Bytes> jpeg_encode(const Picture& picture) {
   auto compression = std::make_unique<Compression>();
-  compression->state.err = jpeg_std_error(&compression->errors.base);
-  compression->errors.base.error_exit = fail;
-  compression->errors.base.output_message = ignore_message;
+  compression->state.err = jpeg_errors(compression->errors);
   if (!run(*compression, picture)) {
     return {ErrorCode::unsupported, std::string("JPEG: ") + compression->errors.message};
   }

@@ -1,119 +1,77 @@
 #include "data/opencv_bridge.h"
 
-#include <cstring>
-#include <mutex>
-#include <new>
-#include <opencv2/core.hpp>
-#include <opencv2/core/utils/logger.hpp>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <string>
+
+#include "data/opencv_module.h"
 
 namespace tessera::media {
 namespace {
 
-void set_up_once() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
-    cv::setNumThreads(1);  // threads are the caller's business
-  });
-}
+constexpr const char* kModule = "libtessera_opencv.so";
 
-// Runs `work` and turns what it throws into a status.
-template <class Work>
-auto guarded(const char* what, Work work) -> decltype(work()) {
-  set_up_once();
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return Status(ErrorCode::out_of_memory, std::string(what) + ": out of memory");
-  } catch (const cv::Exception& error) {
-    const bool memory = error.code == cv::Error::StsNoMem;
-    return Status(memory ? ErrorCode::out_of_memory : ErrorCode::corrupt,
-                  std::string(what) + ": " + error.err);
-  } catch (const std::exception& error) {
-    return Status(ErrorCode::corrupt, std::string(what) + ": " + error.what());
+struct Loaded {
+  const OpencvModule* module = nullptr;
+  std::string problem;
+};
+
+Loaded load() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  Loaded result;
+  if (error) {
+    result.problem = "the program's folder is unknown";
+    return result;
   }
-}
-
-// OpenCV's order is BGR(A). The conversion works in both directions.
-cv::Mat swapped(const cv::Mat& image) {
-  if (image.channels() < 3) return image;
-  cv::Mat result;
-  cv::cvtColor(image, result, image.channels() == 3 ? cv::COLOR_BGR2RGB : cv::COLOR_BGRA2RGBA);
+  // By its whole path: a search would also find a foreign library of that name.
+  fs::path path = program.parent_path() / kModule;
+  if (!fs::exists(path, error)) path = program.parent_path().parent_path() / "lib/tessera" / kModule;
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    result.problem = ::dlerror();
+    return result;
+  }
+  using Entry = decltype(&tessera_opencv_module);
+  const auto entry = reinterpret_cast<Entry>(::dlsym(library, "tessera_opencv_module"));
+  const OpencvModule* module = entry == nullptr ? nullptr : entry();
+  if (module == nullptr || module->version != kOpencvModuleVersion || module->picture_bytes != sizeof(Picture)) {
+    result.problem = path.string() + " belongs to another build";
+    return result;
+  }
+  result.module = module;
   return result;
 }
 
-cv::Mat borrowed(const Picture& picture) {
-  const int type = CV_MAKETYPE(picture.bit_depth == 8 ? CV_8U : CV_16U, static_cast<int>(picture.channels));
-  return cv::Mat(static_cast<int>(picture.height), static_cast<int>(picture.width), type,
-                 const_cast<uint8_t*>(picture.samples.data()));  // only read from
+// Loaded once and kept: OpenCV's libraries cannot be unloaded safely.
+const Loaded& loaded() {
+  static const Loaded result = load();
+  return result;
 }
 
-Picture copied(const cv::Mat& image) {
-  Picture picture = make_picture(static_cast<uint32_t>(image.cols), static_cast<uint32_t>(image.rows),
-                                 static_cast<uint32_t>(image.channels()), image.depth() == CV_8U ? 8 : 16);
-  for (int y = 0; y < image.rows; ++y) {
-    std::memcpy(picture.samples.data() + static_cast<size_t>(y) * picture.stride(), image.ptr(y),
-                picture.stride());
-  }
-  return picture;
+Status missing(const char* format) {
+  return {ErrorCode::unsupported, std::string(format) + " needs a part of the program that cannot be loaded: " +
+                                      loaded().problem};
 }
 
 }  // namespace
 
 Result<Picture> opencv_decode(std::span<const uint8_t> file, PictureFormat format) {
-  return guarded(format_name(format), [&]() -> Result<Picture> {
-    const std::string name = format_name(format);
-    if (file.size() > 0x7FFFFFFF) return {ErrorCode::limit, name + " file of more than 2 GiB"};
-    const cv::Mat input(1, static_cast<int>(file.size()), CV_8U, const_cast<uint8_t*>(file.data()));
-    const cv::Mat image = cv::imdecode(input, cv::IMREAD_UNCHANGED);
-    if (image.empty()) return {ErrorCode::corrupt, name + " data cannot be decoded"};
-    if (image.depth() != CV_8U && image.depth() != CV_16U) {
-      return {ErrorCode::unsupported, name + " samples are not integers of 8 or 16 bits"};
-    }
-    if (image.channels() > 4) return {ErrorCode::unsupported, name + " file with more than 4 channels"};
-    return copied(swapped(image));
-  });
+  if (loaded().module == nullptr) return missing(format_name(format));
+  return loaded().module->decode(file, format_name(format));
 }
 
 Result<Bytes> opencv_encode(const Picture& picture, PictureFormat format) {
-  return guarded(format_name(format), [&]() -> Result<Bytes> {
-    std::vector<int> options;
-    const char* extension = ".bmp";
-    switch (format) {
-      case PictureFormat::png:
-        extension = ".png";
-        options = {cv::IMWRITE_PNG_COMPRESSION, 4};
-        break;
-      case PictureFormat::webp:
-        extension = ".webp";
-        options = {cv::IMWRITE_WEBP_QUALITY, 101};  // above 100: lossless
-        break;
-      case PictureFormat::tiff:
-        extension = ".tiff";
-        break;
-      case PictureFormat::jpeg:
-      case PictureFormat::pnm:
-      case PictureFormat::bmp:
-        break;
-    }
-    Bytes bytes;
-    if (!cv::imencode(extension, swapped(borrowed(picture)), bytes, options)) {
-      return {ErrorCode::unsupported, std::string(format_name(format)) + " cannot hold this picture"};
-    }
-    return bytes;
-  });
+  if (loaded().module == nullptr) return missing(format_name(format));
+  const char* extension = format == PictureFormat::webp ? ".webp" : format == PictureFormat::tiff ? ".tiff" : ".bmp";
+  return loaded().module->encode(picture, format_name(format), extension);
 }
 
 Result<Picture> opencv_half_size(const Picture& picture) {
-  return guarded("resize", [&]() -> Result<Picture> {
-    cv::Mat half;
-    const cv::Size size(static_cast<int>((picture.width + 1) / 2),
-                        static_cast<int>((picture.height + 1) / 2));
-    cv::resize(borrowed(picture), half, size, 0, 0, cv::INTER_AREA);
-    return copied(half);
-  });
+  if (loaded().module == nullptr) return missing("resizing");
+  return loaded().module->half_size(picture);
 }
 
 }  // namespace tessera::media

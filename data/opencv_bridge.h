@@ -1,4 +1,6 @@
-// The only door to OpenCV. Its exceptions end here, and its logging is switched off.
+// The only door to OpenCV: its exceptions end here, and its logging is switched off. OpenCV's own libraries number
+// more than a hundred, so they are loaded (libtessera_opencv.so, beside the program) at the first call of a function
+// below; most runs of the program need none.
 #pragma once
 
 #include <span>
@@ -10,10 +12,10 @@
 namespace tessera::media {
 
 // Decodes samples only: no metadata, no turning. Precondition: the claimed size was checked by the caller.
-// Errors: corrupt, unsupported (sample types other than 8 and 16 bits), out_of_memory.
+// Errors: corrupt, unsupported (sample types other than 8 and 16 bits; OpenCV cannot be loaded), out_of_memory.
 Result<Picture> opencv_decode(std::span<const uint8_t> file, PictureFormat format);
 
-// Encodes samples only; JPEG and PNM have encoders of their own. Precondition: the format takes the channels
+// Encodes samples only: WebP, TIFF or BMP. Precondition: the format takes the channels
 // and bit depth (8 or 16). Errors: unsupported.
 Result<Bytes> opencv_encode(const Picture& picture, PictureFormat format);
 

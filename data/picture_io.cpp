@@ -5,11 +5,13 @@
 
 #include "data/byte_file.h"
 #include "data/exif.h"
+#include "data/jpeg_decode.h"
 #include "data/jpeg_encode.h"
 #include "data/jpeg_segments.h"
 #include "data/opencv_bridge.h"
 #include "data/orientation.h"
 #include "data/png_chunks.h"
+#include "data/png_codec.h"
 #include "data/pnm.h"
 #include "data/samples.h"
 #include "data/tiff_tags.h"
@@ -49,7 +51,8 @@ PictureMetadata metadata_of(std::span<const uint8_t> file, PictureFormat format)
 
 Result<Picture> decode_samples(std::span<const uint8_t> file, PictureFormat format) {
   if (format == PictureFormat::pnm) return decode_pnm(file);
-  if (format == PictureFormat::png) return opencv_decode(png_core(file), format);
+  if (format == PictureFormat::png) return png_decode(png_core(file));
+  if (format == PictureFormat::jpeg) return jpeg_decode(file);
   return opencv_decode(file, format);
 }
 
@@ -58,13 +61,6 @@ bool profile_fits(const Bytes& icc, uint32_t channels) {
   if (icc.size() < 20) return false;
   const std::string space(icc.begin() + 16, icc.begin() + 20);
   return space == (channels >= 3 ? "RGB " : "GRAY");
-}
-
-// The image library gives grey with alpha as colour with alpha.
-Picture grey_alpha_restored(Picture picture, std::span<const uint8_t> file, PictureFormat format) {
-  const bool grey_alpha = format == PictureFormat::png && png_is_grey_alpha(file) && picture.channels == 4;
-  if (!grey_alpha) return picture;
-  return with_channels(picture, 2);
 }
 
 Status with_name(const std::string& name, const Status& status) {
@@ -77,7 +73,7 @@ Picture fitted(const Picture& picture, PictureFormat format) {
   const bool alpha = deep || format == PictureFormat::webp;
   uint32_t channels = picture.channels;
   if (!alpha) channels = picture.channels <= 2 ? 1 : 3;
-  if (alpha && channels == 2) channels = 4;  // the image library writes no grey with alpha
+  if (alpha && channels == 2 && format != PictureFormat::png) channels = 4;  // OpenCV writes no grey with alpha
   uint32_t depth = picture.bit_depth;
   if (format != PictureFormat::pnm) depth = deep && depth > 8 ? 16 : 8;
   return with_bit_depth(with_channels(picture, channels), depth);
@@ -86,6 +82,7 @@ Picture fitted(const Picture& picture, PictureFormat format) {
 Result<Bytes> encode_samples(const Picture& picture, PictureFormat format) {
   if (format == PictureFormat::pnm) return encode_pnm(picture);
   if (format == PictureFormat::jpeg) return jpeg_encode(picture);
+  if (format == PictureFormat::png) return png_encode(picture);
   return opencv_encode(picture, format);
 }
 
@@ -128,7 +125,6 @@ Result<Picture> decode_picture(std::span<const uint8_t> file, const ReadLimits& 
 
   auto picture = decode_samples(file, *format);
   if (!picture) return picture;
-  *picture = grey_alpha_restored(std::move(*picture), file, *format);
   picture->metadata = metadata_of(file, *format);
   if (!profile_fits(picture->metadata.icc, picture->channels)) picture->metadata.icc.clear();
   const int orientation = exif_orientation(picture->metadata.exif);

@@ -99,8 +99,6 @@ Bytes png_core(std::span<const uint8_t> file) {
   return core;
 }
 
-bool png_is_grey_alpha(std::span<const uint8_t> file) { return file.size() >= kHeaderEnd && file[25] == 4; }
-
 PictureMetadata png_metadata(std::span<const uint8_t> file) {
   PictureMetadata metadata;
   for_each_chunk(file, [&](std::string_view type, std::span<const uint8_t> data) {

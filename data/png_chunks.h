@@ -18,7 +18,6 @@ bool png_intact(std::span<const uint8_t> file);    // the checksums of its whole
 // The file with only what its samples need: keeps the library's warnings about other chunks off the screen.
 Bytes png_core(std::span<const uint8_t> file);
 
-bool png_is_grey_alpha(std::span<const uint8_t> file);        // colour type 4
 PictureMetadata png_metadata(std::span<const uint8_t> file);  // malformed chunks count as absent
 
 // Inserts metadata behind the IHDR chunk of a file that has none yet.

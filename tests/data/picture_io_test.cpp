@@ -37,7 +37,7 @@ TEST(PictureIo, LosslessFormatsKeepEverySample) {
   test::TemporaryFolder folder;
   for (Case c :
        {Case{"png", 1, 8}, Case{"png", 2, 8}, Case{"png", 3, 8}, Case{"png", 4, 8}, Case{"png", 1, 16},
-        Case{"png", 3, 16}, Case{"png", 4, 16}, Case{"webp", 3, 8}, Case{"webp", 4, 8}, Case{"tif", 1, 8},
+        Case{"png", 2, 16}, Case{"png", 3, 16}, Case{"png", 4, 16}, Case{"webp", 3, 8}, Case{"webp", 4, 8}, Case{"tif", 1, 8},
         Case{"tif", 3, 8}, Case{"tif", 4, 8}, Case{"tif", 3, 16}, Case{"ppm", 3, 8}, Case{"ppm", 3, 10},
         Case{"pgm", 1, 16}, Case{"bmp", 3, 8}, Case{"bmp", 1, 8}}) {
     for (uint32_t size : {1u, 37u}) {
@@ -143,6 +143,18 @@ TEST(PictureIo, SentencesNameTheFile) {
             folder.path("a.png") + ": not a PNG, JPEG, WebP, TIFF, PPM, PGM or BMP picture");
   ASSERT_TRUE(write_file(folder.path("b.png"), {}).ok());
   EXPECT_NE(read_picture(folder.path("b.png")).status().message().find("empty"), std::string::npos);
+}
+
+TEST(PictureIo, GreyWithAlphaStaysSoInPng) {
+  const Picture picture = synth_picture(SynthKind::photo, 20, 10, 2, 16);
+  EXPECT_EQ(decode_picture(*encode_picture(picture, PictureFormat::png))->channels, 2u);
+}
+
+TEST(PictureIo, DrawingsAndPhotographsInPng) {  // they are compressed in different ways
+  for (int kind = 0; kind < kSynthKinds; ++kind) {
+    const Picture picture = synth_picture(static_cast<SynthKind>(kind), 150, 90);
+    EXPECT_EQ(decode_picture(*encode_picture(picture, PictureFormat::png))->samples, picture.samples);
+  }
 }
 
 TEST(PictureIo, DamagedFilesNeverThrow) {
