@@ -54,6 +54,8 @@ jobs=$(nproc)
 memory=$(awk '/MemAvailable/ {print int($2 / 1500000)}' /proc/meminfo)
 if ((memory < jobs)); then jobs=$((memory > 0 ? memory : 1)); fi
 
+# Without this ccache keeps nothing that is compiled with a precompiled header.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 status=0
 NINJA_STATUS='@%f/%t ' cmake --build "$build" -j "${TESSERA_JOBS:-$jobs}" "${targets[@]}" 2>&1 </dev/null |
   tee -a "$log" |
