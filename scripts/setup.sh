@@ -20,10 +20,10 @@ cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/tessera/wheels
 
 packages=(
   g++ cmake ninja-build ccache
-  libopencv-dev libjpeg-dev zlib1g-dev       # data/
-  nlohmann-json3-dev libxxhash-dev           # models/
-  libcli11-dev libfmt-dev                    # apps/
-  python3 python3-pip unzip ca-certificates  # this script
+  libopencv-dev libjpeg-dev libpng-dev zlib1g-dev  # data/
+  nlohmann-json3-dev libxxhash-dev                 # models/
+  libcli11-dev libfmt-dev                          # apps/
+  python3 python3-pip unzip ca-certificates        # this script
 )
 test_packages=(libgtest-dev libbenchmark-dev)
 
