@@ -44,6 +44,7 @@ Outcome run_program(const std::vector<std::string>& arguments, const std::string
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   std::vector<std::string> variables = environment;
+  variables.push_back("OMP_WAIT_POLICY=passive");  // several tests at a time share few cores
   std::vector<char*> envp;
   for (std::string& variable : variables) envp.push_back(variable.data());
   for (char** variable = environ; *variable != nullptr; ++variable) envp.push_back(*variable);
