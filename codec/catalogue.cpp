@@ -1,5 +1,6 @@
 #include "codec/catalogue.h"
 
+#include <ATen/Parallel.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,6 +76,7 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
   static std::mutex mutex;
   static std::map<std::pair<std::string, Device>, std::shared_ptr<models::StillModel>> loaded;
   const std::lock_guard lock(mutex);
+  at::set_num_threads(1);  // loading would otherwise start threads that spin afterwards
   if (device == Device::cuda) {
     std::string why;
     if (!models::load_cuda(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};

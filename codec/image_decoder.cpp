@@ -1,5 +1,3 @@
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <thread>
 
@@ -10,6 +8,7 @@
 #include "codec/guard.h"
 #include "codec/still_tile.h"
 #include "codec/tiling.h"
+#include "models/parallel.h"
 
 namespace tessera {
 
@@ -54,7 +53,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   }
   const uint64_t tiles = bitstream::tile_count(p);
   if (parsed->packets.size() != tiles) return {ErrorCode::corrupt, "the stream's packets do not match its tiles"};
-  at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  models::set_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   const std::shared_ptr<models::StillModel> model = find_model(weights_folder(options.weights_dir), h.model_name, h.model_hash, options.device);
   if (image != nullptr) {
     image->width = p.width;

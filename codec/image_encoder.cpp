@@ -1,5 +1,3 @@
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <thread>
@@ -11,6 +9,7 @@
 #include "codec/guard.h"
 #include "codec/still_tile.h"
 #include "codec/tiling.h"
+#include "models/parallel.h"
 
 namespace tessera {
 
@@ -118,7 +117,7 @@ Result<Bytes> ImageEncoder::encode(const ImageView& image, const ImageMetadata& 
   Report best_report;
   const EncoderOptions& options = impl_->options;
   const Status status = guarded(options.device, [&]() -> Status {
-    at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    models::set_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
     if (!options.bpp) {
       best = impl_->encode_at(image, metadata, options.quality, best_report, 0.0, 1.0);
       return {};

@@ -1,9 +1,9 @@
 #include "codec/samples.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include "models/parallel.h"
 
 namespace tessera {
 namespace {
@@ -22,7 +22,7 @@ template <class T>
 void read_colour(const ImageView& image, const Area& area, int64_t width, int64_t height, float* out) {
   const float scale = 1.0f / static_cast<float>((1u << image.bit_depth) - 1);
   const uint32_t channels = image.channels;
-  at::parallel_for(0, height, 16, [&](int64_t begin, int64_t end) {
+  models::parallel(height, 16, [&](int64_t begin, int64_t end) {
     for (int64_t y = begin; y < end; ++y) {
       const T* row = row_of<T>(image, area.y + static_cast<uint32_t>(std::min<int64_t>(y, area.height - 1)));
       float* o = out + y * width * 3;
@@ -38,7 +38,7 @@ template <class T>
 void write_colour(const float* in, int64_t width, const Area& area, Image& image) {
   const float top = static_cast<float>((1u << image.bit_depth) - 1);
   const uint32_t channels = image.channels;
-  at::parallel_for(0, area.height, 16, [&](int64_t begin, int64_t end) {
+  models::parallel(area.height, 16, [&](int64_t begin, int64_t end) {
     for (int64_t y = begin; y < end; ++y) {
       T* row = row_of<T>(image, area.y + static_cast<uint32_t>(y)) + size_t{area.x} * channels;
       const float* p = in + y * width * 3;

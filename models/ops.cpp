@@ -1,17 +1,15 @@
 #include "models/ops.h"
 
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
 
+#include "models/cpu_block.h"
+#include "models/parallel.h"
+
 namespace tessera::models {
-namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-// --- CPU kernels -----------------------------------------------------------------------------------------------
+// --- CPU row kernels -------------------------------------------------------------------------------------------
 // Plain loops over channels that the compiler vectorises for each instruction set; the pixel path may differ in the
 // last bit between them, the entropy path never comes here with anything but exact integers (exactness).
 
@@ -72,6 +70,11 @@ TESSERA_CLONES void gate_row(const float* x, float* out, int64_t c) {
   }
 }
 
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
 at::Tensor depthwise_cpu(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, double slope) {
   const int64_t batch = x.size(0), h = x.size(1), width = x.size(2), c = x.size(3);
   at::Tensor out = at::empty_like(x);
@@ -80,7 +83,7 @@ at::Tensor depthwise_cpu(const at::Tensor& x, const at::Tensor& w, const at::Ten
   const float* bp = b.const_data_ptr<float>();
   float* op = out.data_ptr<float>();
   const int64_t row = width * c;
-  at::parallel_for(0, batch * h, 4, [&](int64_t begin, int64_t end) {
+  parallel(batch * h, 8, [&](int64_t begin, int64_t end) {
     // The activation is computed once a row, in a ring of three rows.
     std::vector<float> ring(slope == 1.0 ? 0 : static_cast<size_t>(3 * row));
     int64_t held[3] = {-1, -1, -1};
@@ -111,7 +114,7 @@ at::Tensor gate_cpu(const at::Tensor& x) {
   at::Tensor out = at::empty(shape, x.options());
   const float* in = x.const_data_ptr<float>();
   float* op = out.data_ptr<float>();
-  at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
+  parallel(n, 512, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) gate_row(in + i * 2 * c, op + i * c, c);
   });
   return out;
@@ -210,9 +213,12 @@ CudaKernels& cuda_kernels() {
   return kernels;
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) { return at::linear(x, weight, bias); }
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return use_cpu_inference(x) ? linear_cpu(x, weight, bias) : at::linear(x, weight, bias);
+}
 
 at::Tensor depthwise3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double slope) {
+  if (use_cpu_inference(x)) return depthwise_cpu(x.contiguous(), weight, bias, slope);
   return Depthwise::apply(x.contiguous(), weight, bias, slope);
 }
 

@@ -93,7 +93,7 @@ ExactLinear::ExactLinear(ParamSet& params, const std::string& name, int64_t in, 
 }
 
 at::Tensor ExactLinear::forward(const at::Tensor& x, Mode mode) const {
-  if (fixed_weight_.defined()) return settle(at::linear(x, fixed_weight_, fixed_bias_), Mode::quantised);
+  if (fixed_weight_.defined()) return settle(linear(x, fixed_weight_, fixed_bias_), Mode::quantised);
   return settle(at::linear(x, weight_, bias_ * kUnit), mode);
 }
 

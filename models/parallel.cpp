@@ -1,0 +1,117 @@
+#include "models/parallel.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace tessera::models {
+namespace {
+
+// One call of parallel(). Guarded by the pool's mutex.
+struct Job {
+  const std::function<void(int64_t, int64_t)>* work = nullptr;
+  int64_t count = 0, grain = 1, next = 0, running = 0;
+  std::exception_ptr error;
+  std::condition_variable done;
+};
+
+class Pool {
+ public:
+  static Pool& instance() {
+    // Never destroyed: helpers may still sleep when the program ends.
+    static Pool* pool = new Pool;
+    return *pool;
+  }
+
+  void resize(int threads) {
+    const std::lock_guard lock(mutex_);
+    threads_ = std::max(1, threads);
+    while (static_cast<int>(helpers_.size()) < threads_ - 1) {
+      helpers_.emplace_back([this] { help(); });
+      helpers_.back().detach();
+    }
+  }
+
+  int threads() const { return threads_; }
+
+  void run(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& work) {
+    Job job;
+    job.work = &work;
+    job.count = count;
+    job.grain = grain;
+    std::unique_lock lock(mutex_);
+    jobs_.push_back(&job);
+    wake_.notify_all();
+    while (step(job, lock)) {
+    }
+    job.done.wait(lock, [&] { return job.running == 0; });
+    if (job.error) std::rethrow_exception(job.error);
+  }
+
+ private:
+  // Takes and does one piece of the job; false when none is left. The lock is held on entry and on return.
+  bool step(Job& job, std::unique_lock<std::mutex>& lock) {
+    if (job.next >= job.count) return false;
+    const int64_t begin = job.next, end = std::min(job.count, begin + job.grain);
+    job.next = end;
+    if (end == job.count) std::erase(jobs_, &job);
+    ++job.running;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      (*job.work)(begin, end);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    --job.running;
+    if (error) {
+      job.error = error;
+      if (job.next < job.count) {
+        job.next = job.count;
+        std::erase(jobs_, &job);
+      }
+    }
+    if (job.running == 0 && job.next >= job.count) job.done.notify_all();
+    return true;
+  }
+
+  void help() {
+    at::set_num_threads(1);  // this setting belongs to the thread
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wake_.wait(lock, [&] { return !jobs_.empty(); });
+      step(*jobs_.front(), lock);
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job*> jobs_;
+  std::vector<std::thread> helpers_;
+  int threads_ = 1;
+};
+
+}  // namespace
+
+void set_threads(int threads) {
+  at::set_num_threads(1);
+  Pool::instance().resize(threads);
+}
+
+int threads() { return Pool::instance().threads(); }
+
+void parallel(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& work) {
+  if (count <= 0) return;
+  if (count <= grain || threads() == 1) return work(0, count);
+  Pool::instance().run(count, grain, work);
+}
+
+}  // namespace tessera::models
