@@ -86,8 +86,9 @@ class Run {
       flat_->view(whole, s.bias_name).copy_(s.bias);
       flat_->scale.copy_(whole.narrow(0, flat_->bulk(), flat_->size() - flat_->bulk()));
     };
-    for (const auto* layer : network_.exact_linears()) put(layer->scales(flat_->view(flat_->master, layer->name() + ".weight")));
-    for (const auto* layer : network_.exact_depthwises()) put(layer->scales(flat_->view(flat_->master, layer->name() + ".weight")));
+    const auto of = [&](const std::string& name) { return flat_->view(flat_->master, name); };
+    for (const auto* layer : network_.exact_linears()) put(layer->scales(of(layer->name() + ".weight"), of(layer->name() + ".bias")));
+    for (const auto* layer : network_.exact_depthwises()) put(layer->scales(of(layer->name() + ".weight"), of(layer->name() + ".bias")));
   }
 
   // One step of training; everything stays on the device.

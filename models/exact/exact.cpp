@@ -19,19 +19,20 @@ constexpr int64_t kWeightSumMax = (kSumLimit - 1 - kBiasMax) / kActivationMax;
 constexpr int kShiftMax = 14;
 
 // Largest shift per output channel such that the rounded weights fit 8 bits and the bound on sums holds.
-// w: [out, n] float. Returns [out,1], integer-valued.
-at::Tensor choose_shift(const at::Tensor& w) {
+// w: [out, n] float, b: [out]. Returns [out,1], integer-valued.
+at::Tensor choose_shift(const at::Tensor& w, const at::Tensor& b) {
   const at::Tensor magnitude = w.abs();
   const at::Tensor n = at::scalar_tensor(static_cast<double>(w.size(1)), w.options());
   const at::Tensor by_peak = (kWeightMax + 0.49) / magnitude.amax(1, true).clamp_min(1e-6);
   // Rounding adds at most 1/2 a weight.
   const at::Tensor by_sum = (static_cast<double>(kWeightSumMax) - 0.5 * n) / magnitude.sum(1, true).clamp_min(1e-6);
-  return at::floor(at::log2(at::minimum(by_peak, by_sum))).clamp(0, kShiftMax);
+  const at::Tensor by_bias = (static_cast<double>(kBiasMax) - 1) / (b.abs().unsqueeze(1) * kUnit).clamp_min(1e-6);
+  return at::floor(at::log2(at::minimum(at::minimum(by_peak, by_sum), by_bias))).clamp(0, kShiftMax);
 }
 
 // The integers of w [out, n], b [out] (real units).
 Frozen to_integers(const at::Tensor& w, const at::Tensor& b) {
-  const at::Tensor shift = choose_shift(w);
+  const at::Tensor shift = choose_shift(w, b);
   const at::Tensor scale = at::exp2(shift);
   const double bias_max = static_cast<double>(kBiasMax);
   return {at::floor(w * scale + 0.5).clamp(-kWeightMax, kWeightMax).to(at::kChar), shift.squeeze(1).to(at::kByte),
@@ -97,8 +98,8 @@ at::Tensor ExactLinear::forward(const at::Tensor& x, Mode mode) const {
   return settle(at::linear(x, weight_, bias_ * kUnit), mode);
 }
 
-Scales ExactLinear::scales(const at::Tensor& weight) const {
-  const at::Tensor scale = at::exp2(choose_shift(weight.detach()));
+Scales ExactLinear::scales(const at::Tensor& weight, const at::Tensor& bias) const {
+  const at::Tensor scale = at::exp2(choose_shift(weight.detach(), bias.detach()));
   return {name_ + ".weight", name_ + ".bias", scale.expand_as(weight).contiguous(), (scale.squeeze(1) * kUnit).contiguous()};
 }
 
@@ -149,8 +150,8 @@ at::Tensor ExactDepthwise::forward(const at::Tensor& x, Mode mode) const {
   return settle(depthwise3x3(x, weight_, bias_ * kUnit, 1.0), mode);
 }
 
-Scales ExactDepthwise::scales(const at::Tensor& weight) const {
-  const at::Tensor scale = at::exp2(choose_shift(weight.detach().t())).t();
+Scales ExactDepthwise::scales(const at::Tensor& weight, const at::Tensor& bias) const {
+  const at::Tensor scale = at::exp2(choose_shift(weight.detach().t(), bias.detach())).t();
   return {name_ + ".weight", name_ + ".bias", scale.expand_as(weight).contiguous(), (scale.squeeze(0) * kUnit).contiguous()};
 }
 

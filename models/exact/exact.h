@@ -45,7 +45,7 @@ class ExactLinear {
   ExactLinear(ParamSet& params, const std::string& name, int64_t in, int64_t out, double stddev);
   at::Tensor forward(const at::Tensor& x, Mode mode) const;  // x, result: integer-valued float32
 
-  Scales scales(const at::Tensor& weight) const;  // from the master weight
+  Scales scales(const at::Tensor& weight, const at::Tensor& bias) const;  // from the masters
   Frozen freeze() const;             // the integers of the present parameters
   void load(const Frozen& frozen);   // throws std::runtime_error when the bound cannot be proved
   void to(at::Device device);        // the frozen part
@@ -69,7 +69,7 @@ class ExactDepthwise {
   ExactDepthwise() = default;
   ExactDepthwise(ParamSet& params, const std::string& name, int64_t channels);
   at::Tensor forward(const at::Tensor& x, Mode mode) const;
-  Scales scales(const at::Tensor& weight) const;
+  Scales scales(const at::Tensor& weight, const at::Tensor& bias) const;
   Frozen freeze() const;
   void load(const Frozen& frozen);
   void to(at::Device device);

@@ -316,7 +316,7 @@ TEST(ExactLinear, FrozenLayerEqualsTheQuantisedOneOfTheTraining) {
   for (const auto& [in, out] : {std::pair<int64_t, int64_t>{8, 16}, {16, 64}, {64, 64}, {96, 33}}) {
     Linear l(in, out);
     randomise(l.params, in, true, static_cast<uint64_t>(in));
-    quantise(l.params, l.layer.scales(l.params.find("layer.weight")->tensor));
+    quantise(l.params, l.layer.scales(l.params.find("layer.weight")->tensor, l.params.find("layer.bias")->tensor));
     const at::Tensor x = random_integers({2, 5, 3, in}, kActivationMax, 7);
     const at::Tensor trained = l.layer.forward(x, Mode::quantised);
     const Frozen f = l.layer.freeze();
@@ -331,7 +331,7 @@ TEST(ExactDepthwise, FrozenLayerEqualsTheQuantisedOneOfTheTraining) {
   for (const int64_t channels : {1, 8, 33, 192}) {
     Depthwise d(channels);
     randomise(d.params, 9, false, static_cast<uint64_t>(channels));
-    quantise(d.params, d.layer.scales(d.params.find("layer.weight")->tensor));
+    quantise(d.params, d.layer.scales(d.params.find("layer.weight")->tensor, d.params.find("layer.bias")->tensor));
     const at::Tensor x = random_integers({2, 5, 3, channels}, kActivationMax, 8);
     const at::Tensor trained = d.layer.forward(x, Mode::quantised);
     const Frozen f = d.layer.freeze();

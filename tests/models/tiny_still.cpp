@@ -34,9 +34,9 @@ void randomise(Still& network, uint64_t seed) {
     }
   };
   for (const auto* layer : network.exact_linears())
-    round(layer->scales(network.params().find(layer->name() + ".weight")->tensor));
+    round(layer->scales(network.params().find(layer->name() + ".weight")->tensor, network.params().find(layer->name() + ".bias")->tensor));
   for (const auto* layer : network.exact_depthwises())
-    round(layer->scales(network.params().find(layer->name() + ".weight")->tensor));
+    round(layer->scales(network.params().find(layer->name() + ".weight")->tensor, network.params().find(layer->name() + ".bias")->tensor));
 }
 
 }  // namespace tessera::models::test
