@@ -17,8 +17,8 @@ constexpr int kReach = 127;     // residuals beyond are escaped
 constexpr int kPrecision = 12;
 enum Mode : uint8_t { kConstant = 0, kCoded = 1 };
 
-// Row r: p(k) proportional to theta^|k|, theta = 1 - 2^(-r/2 - 1/2) in steps that only need products, so that every machine builds the
-// same integers.
+// Row r: p(k) proportional to theta^|k|, theta = 1 - 0.75 * 0.703125^r, built by products only, so that every machine gets the same
+// integers (docs/bitstream.md, 4.1).
 const CdfTable& table() {
   static const CdfTable made = [] {
     std::vector<CdfTable::Row> rows;

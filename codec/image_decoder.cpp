@@ -48,7 +48,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   const bitstream::PictureInfo& p = h.picture;
   const uint64_t memory = predicted_memory(p);
   if (memory > options.limits.max_memory) {
-    return {ErrorCode::limit, "decoding would take about " + std::to_string(memory >> 20) + " MiB, more than the limit of " +
+    return {ErrorCode::limit, "decoding would take about " + std::to_string(memory >> 20) + " MiB of memory, more than the limit of " +
                                   std::to_string(options.limits.max_memory >> 20) + " MiB"};
   }
   const uint64_t tiles = bitstream::tile_count(p);

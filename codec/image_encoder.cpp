@@ -128,7 +128,7 @@ Result<Bytes> ImageEncoder::encode(const ImageView& image, const ImageMetadata& 
     for (int probe = 0; lo <= hi; ++probe) {
       const int quality = (lo + hi) / 2;
       Report r;
-      Bytes bytes = impl_->encode_at(image, metadata, quality, r, probe / 6.0, (probe + 1) / 6.0);
+      Bytes bytes = impl_->encode_at(image, metadata, quality, r, probe / 7.0, (probe + 1) / 7.0);
       const bool fits = static_cast<double>(bytes.size()) <= target;
       const bool have = !best.empty() && static_cast<double>(best.size()) <= target;
       if (best.empty() || (fits && (!have || bytes.size() > best.size())) || (!fits && !have && bytes.size() < best.size())) {
@@ -141,6 +141,7 @@ Result<Bytes> ImageEncoder::encode(const ImageView& image, const ImageMetadata& 
         hi = quality - 1;
       }
     }
+    if (options.progress) options.progress(1.0);  // most searches end before the seventh probe
     return {};
   });
   if (!status.ok()) return status;

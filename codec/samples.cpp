@@ -28,7 +28,7 @@ void read_colour(const ImageView& image, const Area& area, int64_t width, int64_
       float* o = out + y * width * 3;
       for (int64_t x = 0; x < width; ++x) {
         const T* p = row + (area.x + std::min<int64_t>(x, area.width - 1)) * channels;
-        for (int c = 0; c < 3; ++c) o[3 * x + c] = static_cast<float>(p[channels < 3 ? 0 : c]) * scale;
+        for (int c = 0; c < 3; ++c) o[3 * x + c] = std::min(static_cast<float>(p[channels < 3 ? 0 : c]) * scale, 1.0f);
       }
     }
   });
@@ -43,7 +43,7 @@ void write_colour(const float* in, int64_t width, const Area& area, Image& image
       T* row = row_of<T>(image, area.y + static_cast<uint32_t>(y)) + size_t{area.x} * channels;
       const float* p = in + y * width * 3;
       for (uint32_t x = 0; x < area.width; ++x, p += 3) {
-        const auto sample = [&](float v) { return static_cast<T>(std::min(std::max(v, 0.0f), 1.0f) * top + 0.5f); };
+        const auto sample = [&](float v) { return static_cast<T>(std::min(v > 0.0f ? v : 0.0f, 1.0f) * top + 0.5f); };  // NaN: 0
         if (channels < 3) {
           row[x * channels] = sample((p[0] + p[1] + p[2]) * (1.0f / 3));
         } else {
@@ -113,10 +113,11 @@ std::vector<int32_t> read_alpha(const ImageView& image, const Area& area) {
   std::vector<int32_t> out;
   out.reserve(size_t{area.width} * area.height);
   const uint32_t last = image.channels - 1;
+  const int32_t top = (1 << image.bit_depth) - 1;  // a caller's sample above it could not be decoded
   for (uint32_t y = 0; y < area.height; ++y) {
     for (uint32_t x = 0; x < area.width; ++x) {
       const size_t at = size_t{area.x + x} * image.channels + last;
-      out.push_back(image.bit_depth > 8 ? row_of<uint16_t>(image, area.y + y)[at] : row_of<uint8_t>(image, area.y + y)[at]);
+      out.push_back(std::min<int32_t>(image.bit_depth > 8 ? row_of<uint16_t>(image, area.y + y)[at] : row_of<uint8_t>(image, area.y + y)[at], top));
     }
   }
   return out;

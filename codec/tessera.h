@@ -85,22 +85,22 @@ using Progress = std::function<bool(double)>;
 struct EncoderOptions {
   std::string model = "still";
   int quality = 32;                 // 0 (smallest file) .. 63 (best)
-  std::optional<double> bpp;        // bits per pixel to aim at; overrides quality
+  std::optional<double> bpp = {};   // bits per pixel to aim at; overrides quality
   Device device = Device::cpu;
   int threads = 0;                  // 0: all cores
   int effort = 5;                   // 0..9; from 7 on the latents are refined by rate-distortion optimisation
   bool checksum = true;             // store a checksum of the decoded symbols (4 bytes)
   uint32_t tile = 0;                // tile side in pixels, a multiple of 64; 0: chosen by size and memory
-  std::string weights_dir;          // empty: where the program was installed
-  Progress progress;
+  std::string weights_dir = {};     // empty: where the program was installed
+  Progress progress = {};
 };
 
 struct DecoderOptions {
   Device device = Device::cpu;
   int threads = 0;
-  Limits limits;
-  std::string weights_dir;
-  Progress progress;
+  Limits limits = {};
+  std::string weights_dir = {};
+  Progress progress = {};
 };
 
 // What a stream says about itself.
