@@ -7,6 +7,7 @@
 
 #include "bitstream/crc.h"
 #include "codec/guard.h"
+#include "codec/refine.h"
 #include "entropy/rans.h"
 
 namespace tessera {
@@ -73,7 +74,7 @@ void decode(const entropy::CdfTable& table, const bitstream::Section& section, s
 
 at::Device torch_device(Device device) { return device == Device::cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU); }
 
-TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int quality, Device device, int, Report& report) {
+TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int quality, Device device, int refine, Report& report) {
   const c10::InferenceMode inference;
   const models::Still& net = model.network;
   TileResult out;
@@ -81,13 +82,16 @@ TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int
   {
     const Stopwatch watch(report.seconds_network);
     const at::Tensor q = quality_tensor(quality, device);
-    const auto [y, z] = net.analysis(x, q);
+    auto [y, z] = net.analysis(x, q);
     const at::Tensor z_hat = at::floor(z + 0.5);
     const models::Still::Hyper hyper = net.hyper_synthesis(z_hat, quality);
     const at::Tensor coded = hyper.index.ge(model.latent_table.skip_below());
+    if (refine > 0) {
+      y = refine_latents(net, x, y, hyper.feature, hyper.index, coded, quality / static_cast<double>(models::kQualities - 1), refine);
+    }
     at::Tensor symbols;
-    net.run_context(hyper.feature, q, [&](int step, const at::Tensor& mean) {
-      const at::Tensor r = at::floor(y - mean + 0.5) * coded;
+    net.run_context(hyper.feature, q, [&, &latents = y](int step, const at::Tensor& mean) {
+      const at::Tensor r = at::floor(latents - mean + 0.5) * coded;
       const at::Tensor part = net.masked(step, r);
       symbols = step == 0 ? part : symbols + part;
       return r + mean;

@@ -88,7 +88,7 @@ struct EncoderOptions {
   std::optional<double> bpp = {};   // bits per pixel to aim at; overrides quality
   Device device = Device::cpu;
   int threads = 0;                  // 0: all cores
-  int effort = 5;                   // 0..9; from 7 on the latents are refined by rate-distortion optimisation
+  int effort = 5;                   // 0..9; 0 to 6 alike; from 7 on the latents are refined (codec/refine.h)
   bool checksum = true;             // store a checksum of the decoded symbols (4 bytes)
   uint32_t tile = 0;                // tile side in pixels, a multiple of 64; 0: chosen by size and memory
   std::string weights_dir = {};     // empty: where the program was installed

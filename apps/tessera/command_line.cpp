@@ -62,7 +62,7 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->excludes(quality)
       ->type_name("X");
   c->add_option("--model", o.model, "Model (still); see tessera models")->type_name("NAME");
-  c->add_option("--effort", o.effort, "0 (fast) to 9 (small) (5)")
+  c->add_option("--effort", o.effort, "0 to 9 (5); from 7 on the latents are refined: 25, 75, 250 rounds")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
