@@ -21,6 +21,7 @@ cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/tessera/wheels
 packages=(
   g++ cmake ninja-build ccache
   libopencv-dev libjpeg-dev libpng-dev zlib1g-dev  # data/
+  libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev pkg-config  # data/, sound and video
   nlohmann-json3-dev libxxhash-dev                 # models/
   libcli11-dev libfmt-dev                          # apps/
   python3 python3-pip unzip ca-certificates        # this script
