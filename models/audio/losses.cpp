@@ -1,0 +1,68 @@
+#include "models/audio/losses.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace tessera::models::audio {
+namespace {
+
+// Linear below 1 kHz, logarithmic above.
+double to_mel(double hz) { return hz < 1000 ? hz * 3 / 200 : 15 + std::log(hz / 1000) * 27 / std::log(6.4); }
+double to_hz(double mel) { return mel < 15 ? mel * 200 / 3 : 1000 * std::exp((mel - 15) * std::log(6.4) / 27); }
+
+}  // namespace
+
+at::Tensor mel_filters(int64_t sample_rate, int64_t window, int64_t bands) {
+  const int64_t bins = window / 2 + 1;
+  const double top = to_mel(static_cast<double>(sample_rate) / 2);
+  at::Tensor filters = at::zeros({bands, bins}, at::kFloat);
+  float* f = filters.data_ptr<float>();
+  for (int64_t b = 0; b < bands; ++b) {
+    const auto edge = [&](int64_t i) { return to_hz(top * static_cast<double>(b + i) / static_cast<double>(bands + 1)); };
+    const double lo = edge(0), mid = edge(1), hi = edge(2);
+    for (int64_t k = 0; k < bins; ++k) {
+      const double hz = static_cast<double>(k * sample_rate) / static_cast<double>(window);
+      f[b * bins + k] = static_cast<float>(std::max(0.0, std::min((hz - lo) / (mid - lo), (hi - hz) / (hi - mid))) * 2 / (hi - lo));
+    }
+  }
+  return filters;
+}
+
+SpectralLoss::SpectralLoss(int64_t sample_rate, at::Device device) {
+  int64_t bands = 5;
+  for (int64_t window = 32; window <= 2048; window *= 2, bands *= 2) {
+    Scale s{window, Frontend(window / 4, window, false), mel_filters(sample_rate, window, bands).t().contiguous().to(device),
+            std::sqrt(0.375 * static_cast<double>(window)), window == 512 || window == 2048};
+    s.frontend.to(device);
+    scales_.push_back(std::move(s));
+  }
+}
+
+SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const at::Tensor& x) const {
+  Terms out;
+  const auto add = [](at::Tensor& sum, const at::Tensor& term) { sum = sum.defined() ? sum + term : term; };
+  for (const Scale& s : scales_) {
+    const auto magnitude = [&](const at::Tensor& signal) {
+      const auto [re, im] = s.frontend.forward(pad_to(signal, s.window / 4));
+      // The small constant bounds the root's slope at digital silence.
+      return at::sqrt(re.square() + im.square() + 1e-14) * s.magnitude;
+    };
+    const auto log_mel = [&](const at::Tensor& m) { return at::log10(at::matmul(m, s.mel).clamp_min(1e-5)); };
+    const auto log_power = [](const at::Tensor& m) { return at::log10(m.clamp_min(1e-5)) * 2; };
+    at::Tensor mx, log_mel_x, log_x;
+    {
+      const at::NoGradGuard no_grad;
+      mx = magnitude(x);
+      log_mel_x = log_mel(mx);
+      if (s.stft) log_x = log_power(mx);
+    }
+    const at::Tensor my = magnitude(y);
+    add(out.mel, (log_mel(my) - log_mel_x).abs().mean());
+    if (s.stft) add(out.stft, (log_power(my) - log_x).abs().mean() + (my - mx).abs().mean());
+  }
+  return out;
+}
+
+}  // namespace tessera::models::audio

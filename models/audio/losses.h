@@ -1,0 +1,41 @@
+// Spectral distances between signals, all on their device.
+//
+// The multi-resolution mel distance is that of DAC (Kumar et al., arXiv 2306.06546): windows of 32 to 2048 samples with hops of
+// a quarter, 5 to 320 mel bands, mean absolute difference of log10 magnitudes (floor 1e-5), summed over the windows. The STFT distance
+// adds, for windows of 2048 and 512, the mean absolute differences of log10 powers and of magnitudes.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "models/audio/frontend.h"
+
+namespace tessera::models::audio {
+
+// Triangular filters [bands, window/2+1], evenly spaced on Slaney's mel scale from 0 Hz to half the sample rate, each of area one in Hz
+// (what librosa computes). Bands narrower than a bin can be empty.
+at::Tensor mel_filters(int64_t sample_rate, int64_t window, int64_t bands);
+
+class SpectralLoss {
+ public:
+  SpectralLoss(int64_t sample_rate, at::Device device);
+
+  struct Terms {
+    at::Tensor mel, stft;  // scalars
+  };
+  // y, x [B,C,T]; gradients flow to y only.
+  Terms operator()(const at::Tensor& y, const at::Tensor& x) const;
+
+ private:
+  struct Scale {
+    int64_t window;
+    Frontend frontend;
+    at::Tensor mel;    // [F, bands]
+    double magnitude;  // undoes the front end's scaling: magnitudes as of a plain Hann-windowed transform
+    bool stft;
+  };
+  std::vector<Scale> scales_;
+};
+
+}  // namespace tessera::models::audio
