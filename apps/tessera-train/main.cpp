@@ -2,7 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
+#include "apps/tessera-train/audio_pack.h"
+#include "apps/tessera-train/audio_trainer.h"
 #include "apps/tessera-train/recipe.h"
 #include "apps/tessera-train/still_trainer.h"
 
@@ -11,14 +15,24 @@ int main(int argc, char** argv) {
   std::string recipe_path;
   tessera::train::RunOptions options;
   std::string device = "cpu";
-  app.add_option("--recipe", recipe_path, "recipe file, e.g. data/recipes/still.json")->required();
-  app.add_option("--data", options.data, "dataset pack to train on")->required();
+  // tessera-train pack-audio: raw samples into a pack for the audio models.
+  std::string pack_path;
+  std::vector<std::string> raw_files;
+  uint32_t pack_rate = 24000, pack_channels = 1;
+  CLI::App* pack = app.add_subcommand("pack-audio", "Packs files of raw interleaved little-endian 16-bit samples");
+  pack->add_option("--out", pack_path, "audio pack to write")->required();
+  pack->add_option("--rate", pack_rate, "sample rate in Hz")->check(CLI::Range(1000, 768000));
+  pack->add_option("--channels", pack_channels, "1 or 2")->check(CLI::Range(1, 2));
+  pack->add_option("files", raw_files, "raw files, one clip each")->required();
+
+  app.add_option("--recipe", recipe_path, "recipe file, e.g. data/recipes/still.json");
+  app.add_option("--data", options.data, "dataset pack to train on (audio pack for audio models)");
   app.add_option("--eval", options.eval, "dataset pack to evaluate on at the end (never trained on)");
-  app.add_option("--out", options.out, "folder for weights.safetensors, checkpoint.safetensors and log.txt")->required();
+  app.add_option("--out", options.out, "folder for weights.safetensors, checkpoint.safetensors and log.txt");
   app.add_option("--init", options.init, "start from the values of this weights file");
   app.add_option("--resume", options.resume, "continue this checkpoint, optimiser state included");
   app.add_option("--device", device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--name", options.name, "model name in the weights file");
+  CLI::Option* name = app.add_option("--name", options.name, "model name in the weights file; the recipe's without this");
   app.add_option("--data-name", options.data_name, "what the training record says of the data");
   app.add_option("--revision", options.revision, "model revision in the weights file");
   app.add_option("--max-steps", options.max_steps, "stop after this many steps instead of by the clock");
@@ -28,6 +42,17 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   options.cuda = device == "cuda";
   try {
+    if (pack->parsed()) {
+      tessera::train::write_audio_pack(pack_path, raw_files, pack_rate, pack_channels);
+      return 0;
+    }
+    if (recipe_path.empty() || options.data.empty() || options.out.empty()) {
+      std::fprintf(stderr, "tessera-train: --recipe, --data and --out are needed\n");
+      return 2;
+    }
+    const std::string model = tessera::train::recipe_model(recipe_path);
+    if (name->count() == 0) options.name = model;
+    if (model != "still") return tessera::train::train_audio(tessera::train::load_audio_recipe(recipe_path), options);
     return tessera::train::train_still(tessera::train::load_recipe(recipe_path), options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "tessera-train: %s\n", e.what());
