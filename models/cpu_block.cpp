@@ -18,13 +18,6 @@ namespace {
 constexpr int64_t kStrip = 4;    // rows of a block that one task makes
 constexpr int64_t kChunk = 128;  // positions that go through the feed-forward part together
 
-// out [m, n] += a [m, k] * weight [n, k]^T. Column-major view: out^T = weight a^T.
-void multiply(const float* a, const float* weight, float* out, int64_t m, int64_t n, int64_t k) {
-  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k);
-  const float one = 1.0f;
-  sgemm_("T", "N", &ni, &mi, &ki, &one, weight, &ki, a, &ki, &one, out, &ni);
-}
-
 void fill_bias(const float* bias, float* out, int64_t m, int64_t n) {
   for (int64_t i = 0; i < m; ++i) std::memcpy(out + i * n, bias, static_cast<size_t>(n) * sizeof(float));
 }
@@ -45,6 +38,13 @@ float* scratch(size_t slot, int64_t size) {
 
 }  // namespace
 
+void multiply_add(const float* a, const float* weight, float* out, int64_t m, int64_t n, int64_t k) {
+  // Column-major view: out^T = weight a^T.
+  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k);
+  const float one = 1.0f;
+  sgemm_("T", "N", &ni, &mi, &ki, &one, weight, &ki, a, &ki, &one, out, &ni);
+}
+
 bool use_cpu_inference(const at::Tensor& x) { return c10::InferenceMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat; }
 
 at::Tensor linear_cpu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
@@ -57,7 +57,7 @@ at::Tensor linear_cpu(const at::Tensor& x, const at::Tensor& weight, const at::T
   float* op = out.data_ptr<float>();
   parallel(m, 256, [&](int64_t begin, int64_t end) {
     fill_bias(bp, op + begin * n, end - begin, n);
-    multiply(ip + begin * k, wp, op + begin * n, end - begin, n, k);
+    multiply_add(ip + begin * k, wp, op + begin * n, end - begin, n, k);
   });
   return out;
 }
@@ -80,7 +80,7 @@ at::Tensor block_cpu(const at::Tensor& input, const BlockWeights& weights) {
         const int64_t from = std::max<int64_t>(0, y0 - 1), to = std::min(h, y1 + 1);  // with the neighbours' rows
         float* a = scratch(0, (kStrip + 2) * row);
         fill_bias(mix_in_bias, a, (to - from) * w, c);
-        multiply(in + from * row, mix_in, a, (to - from) * w, c, c);
+        multiply_add(in + from * row, mix_in, a, (to - from) * w, c, c);
         leaky_row(a, a, (to - from) * row, static_cast<float>(weights.slope));
         float* d = scratch(1, kStrip * row);
         for (int64_t y = y0; y < y1; ++y) {
@@ -92,14 +92,14 @@ at::Tensor block_cpu(const at::Tensor& input, const BlockWeights& weights) {
           const int64_t m = std::min(kChunk, positions - p);
           float* t = o + y0 * row + p * c;
           add_bias(in + y0 * row + p * c, mix_out_bias, t, m, c);
-          multiply(d + p * c, mix_out, t, m, c, c);
+          multiply_add(d + p * c, mix_out, t, m, c, c);
           float* e = scratch(2, kChunk * 4 * c);
           fill_bias(expand_bias, e, m, 4 * c);
-          multiply(t, expand, e, m, 4 * c, c);
+          multiply_add(t, expand, e, m, 4 * c, c);
           float* g = scratch(3, kChunk * 2 * c);
           for (int64_t i = 0; i < m; ++i) gate_row(e + i * 4 * c, g + i * 2 * c, 2 * c);
           add_bias(t, contract_bias, t, m, c);
-          multiply(g, contract, t, m, c, 2 * c);
+          multiply_add(g, contract, t, m, c, 2 * c);
         }
       }
     });

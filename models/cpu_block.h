@@ -19,6 +19,9 @@ struct BlockWeights {
 };
 at::Tensor block_cpu(const at::Tensor& x, const BlockWeights& weights);
 
+// out [m, n] += a [m, k] * weight [n, k]^T, all row by row without gaps; on the calling thread.
+void multiply_add(const float* a, const float* weight, float* out, int64_t m, int64_t n, int64_t k);
+
 // Row kernels of ops.cpp, for one row of `width` positions with c channels. Null rows lie outside of the picture.
 void depthwise_row(const float* top, const float* mid, const float* bottom, const float* w, const float* bias, float* out, int64_t width, int64_t c);
 void leaky_row(const float* in, float* out, int64_t n, float slope);
