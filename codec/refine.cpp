@@ -45,7 +45,7 @@ at::Tensor refine_latents(const models::Still& network, const at::Tensor& x_in, 
       residual = step == 0 ? part : residual + part;
       return soft + mean;
     });
-    const at::Tensor bits = (models::residual_bits(residual, index, network.blend(), network.config()) * coded).sum() / pixels;
+    const at::Tensor bits = (models::residual_bits(residual, index, network.mix(), network.config()) * coded).sum() / pixels;
     const at::Tensor mse = (network.synthesis(decoded, q) - x).square().mean();
     torch::autograd::backward({bits + mse * weight}, {});
     const at::NoGradGuard no_gradient;

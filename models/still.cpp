@@ -71,21 +71,25 @@ StillConfig StillConfig::from_json(const std::string& text) {
   return c;
 }
 
-at::Tensor residual_bits(const at::Tensor& v, const at::Tensor& index, const at::Tensor& blend, const StillConfig& config) {
+at::Tensor residual_bits(const at::Tensor& v, const at::Tensor& index, const at::Tensor& mix, const StillConfig& config) {
   const at::Tensor inverse = at::exp(index * -config.scale_step) / config.scale_min;
   const at::Tensor a = v.abs();
   const at::Tensor upper = (0.5 - a) * inverse, lower = (-0.5 - a) * inverse;
   const at::Tensor gauss = 0.5 * (at::erf(upper * M_SQRT1_2) - at::erf(lower * M_SQRT1_2));
   const double k = M_PI / std::sqrt(3.0);  // a logistic density of unit variance
   const at::Tensor logistic = at::sigmoid(upper * k) - at::sigmoid(lower * k);
-  const at::Tensor w = at::sigmoid(blend);
-  const at::Tensor p = clamp_ste(w * gauss + (1 - w) * logistic, 1e-7, 1.0);
+  // The Laplace density of unit variance falls by exp(-sqrt 2 |t|): in the middle of [-1/2, 1/2] its two halves are one-sided.
+  const at::Tensor inner = at::exp(upper.abs() * -M_SQRT2) * 0.5, outer = at::exp(lower * M_SQRT2) * 0.5;
+  const at::Tensor laplace = at::where(upper > 0, 1 - inner, inner) - outer;
+  const at::Tensor weight = at::sigmoid(mix), w = weight.narrow(0, 0, 1), l = weight.narrow(0, 1, 1);
+  const at::Tensor p = clamp_ste(w * gauss + (1 - w) * (l * laplace + (1 - l) * logistic), 1e-7, 1.0);
   return at::log2(p).neg();
 }
 
-double residual_cdf(double v, double sigma, double gaussian_weight) {
-  const double t = v / sigma;
-  return gaussian_weight * 0.5 * std::erfc(-t * M_SQRT1_2) + (1 - gaussian_weight) / (1 + std::exp(-t * M_PI / std::sqrt(3.0)));
+double residual_cdf(double v, double sigma, const ResidualMix& mix) {
+  const double t = v / sigma, tail = 0.5 * std::exp(-std::abs(t) * M_SQRT2);
+  return mix.gaussian * 0.5 * std::erfc(-t * M_SQRT1_2) + mix.laplace * (t > 0 ? 1 - tail : tail) +
+         (1 - mix.gaussian - mix.laplace) / (1 + std::exp(-t * M_PI / std::sqrt(3.0)));
 }
 
 Still::Still(const StillConfig& config) : Still(config, Uninitialised{}) {
@@ -148,6 +152,7 @@ Still::Still(const StillConfig& config, Uninitialised) : config_(config) {
   for (int64_t i = 0; i < config.dec_patch_blocks; ++i) dec_patch_.emplace_back(p, indexed("synthesis.patch", static_cast<size_t>(i)), c8);
   unembed_ = Linear(p, "synthesis.unembed", c8, 192, 0.0, ParamKind::edge);
   blend_ = p.add("entropy.blend", {1}, 0.0, 0.0, ParamKind::fine);
+  laplace_ = p.add("entropy.laplace", {1}, 0.0, 0.0, ParamKind::fine);
   for (int step = 0; step < 4; ++step) {
     at::Tensor tile = at::empty({1, 2, 1, 2, m}, at::kFloat);
     float* t = tile.data_ptr<float>();
@@ -299,6 +304,12 @@ at::Tensor Still::synthesis(const at::Tensor& y, const at::Tensor& q) const {
   return depth_to_space(unembed_(g), 8).to(at::kFloat) + 0.5;
 }
 
+ResidualMix Still::residual_mix() const {
+  const at::Tensor w = at::sigmoid(mix().detach().cpu().to(at::kDouble));
+  const double gaussian = w[0].item<double>();
+  return {gaussian, (1 - gaussian) * w[1].item<double>()};
+}
+
 double Still::lambda(double q) const { return config_.lambda_min * std::pow(config_.lambda_max / config_.lambda_min, q); }
 
 Still::Losses Still::forward(const at::Tensor& x, const at::Tensor& q, bool noise, exact::Mode mode) const {
@@ -306,7 +317,7 @@ Still::Losses Still::forward(const at::Tensor& x, const at::Tensor& q, bool nois
   const at::Tensor z_hat = round_ste(z);
   const Hyper hyper = hyper_synthesis(z_hat, q, mode);
   const at::Tensor z_rate = noise ? z + (at::rand_like(z) - 0.5) : z_hat;
-  const at::Tensor bits_z = residual_bits(z_rate, hyper_index(q, mode), blend_, config_).sum({1, 2, 3});
+  const at::Tensor bits_z = residual_bits(z_rate, hyper_index(q, mode), mix(), config_).sum({1, 2, 3});
 
   at::Tensor residual;  // of all steps
   const at::Tensor y_hat = run_context(hyper.feature, q, [&](int step, const at::Tensor& mean) {
@@ -315,7 +326,7 @@ Still::Losses Still::forward(const at::Tensor& x, const at::Tensor& q, bool nois
     return round_ste(r) + mean;
   });
   const at::Tensor y_rate = noise ? residual + (at::rand_like(residual) - 0.5) : at::floor(residual + 0.5);
-  const at::Tensor bits_y = residual_bits(y_rate, hyper.index, blend_, config_).sum({1, 2, 3});
+  const at::Tensor bits_y = residual_bits(y_rate, hyper.index, mix(), config_).sum({1, 2, 3});
   at::Tensor x_hat = synthesis(y_hat, q);
   if (!noise) x_hat = at::clamp(x_hat, 0, 1);
   const at::Tensor mse = (x_hat - x).square().mean({1, 2, 3});

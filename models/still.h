@@ -46,11 +46,15 @@ struct StillConfig {
 };
 
 // Bits of a continuous residual v = y - mean (or z) under row `index`: -log2 of the probability of [v - 1/2, v + 1/2] for a
-// mixture of a Gaussian and a logistic density of that scale; `blend` [1] in logits weighs the Gaussian.
-at::Tensor residual_bits(const at::Tensor& v, const at::Tensor& index, const at::Tensor& blend, const StillConfig& config);
+// mixture of a Gaussian, a logistic and a Laplace density of that scale; `mix` [2] in logits: the weight of the Gaussian, and the
+// Laplace density's share of the rest.
+at::Tensor residual_bits(const at::Tensor& v, const at::Tensor& index, const at::Tensor& mix, const StillConfig& config);
 
 // The same mixture's distribution function in double precision, from which the integer tables are made.
-double residual_cdf(double v, double sigma, double gaussian_weight);
+struct ResidualMix {
+  double gaussian = 0, laplace = 0;  // weights; the logistic density has the rest
+};
+double residual_cdf(double v, double sigma, const ResidualMix& mix);
 
 class Still {
  public:
@@ -117,7 +121,8 @@ class Still {
   std::vector<exact::ExactLinear*> exact_linears();
   std::vector<exact::ExactDepthwise*> exact_depthwises();
   std::vector<exact::QualityBias*> quality_tables();
-  at::Tensor blend() const { return blend_; }
+  at::Tensor mix() const { return at::cat({blend_, laplace_}); }  // [2], as residual_bits takes it
+  ResidualMix residual_mix() const;
 
   // Multiply-adds a pixel.
   double encode_macs() const;
@@ -155,7 +160,7 @@ class Still {
   LearnedScale gain_delatent_, gain_dec_;
   Linear from_latent_, dec_up_, unembed_;
   std::vector<Block> dec_trunk_, dec_patch_;
-  at::Tensor blend_;
+  at::Tensor blend_, laplace_;
   std::array<at::Tensor, 4> tiles_;  // [1,2,1,2,M]: 1 where a latent of a 2x2 square belongs to the step
 };
 

@@ -23,6 +23,11 @@ void load_floats(Still& network, const Weights& weights) {
   const std::set<std::string> skip = frozen_names(network);
   for (Param& p : network.params().list()) {
     if (skip.contains(p.name)) continue;
+    // Models of revision 1 had no Laplace density; what their tables are is in the file.
+    if (p.name == "entropy.laplace" && weights.metadata.contains("revision") && weights.metadata.at("revision") == "1") {
+      p.tensor.set_data(at::full_like(p.tensor, -4.0));
+      continue;
+    }
     const at::ScalarType type = p.kind == ParamKind::fine ? at::kFloat : at::kHalf;
     const at::Tensor value = weights.get(p.name, type, p.tensor.sizes()).to(at::kFloat);
     // A sum is finite only when everything is; testing each value would cost more than loading it.
@@ -33,18 +38,20 @@ void load_floats(Still& network, const Weights& weights) {
 
 }  // namespace
 
-std::vector<entropy::CdfTable::Row> make_rows(const StillConfig& config, double gaussian_weight) {
+std::vector<entropy::CdfTable::Row> make_rows(const StillConfig& config, const ResidualMix& mix) {
   std::vector<entropy::CdfTable::Row> rows;
   for (int64_t i = 0; i < config.scale_rows; ++i) {
     const double sigma = config.scale_min * std::exp(config.scale_step * static_cast<double>(i));
-    const int reach = static_cast<int>(std::min(250.0, std::ceil(4.5 * sigma) + 1));
+    // Heavy tails reach further: an escape costs much, a rare symbol in the row next to nothing.
+    int reach = static_cast<int>(std::min(250.0, std::ceil(4.5 * sigma) + 1));
+    while (reach < 250 && residual_cdf(-reach - 0.5, sigma, mix) > 2e-4) ++reach;
     std::vector<double> pmf;
     for (int s = -reach; s <= reach; ++s) {
       // By symmetry from the lower tail, where the difference loses no digits.
       const double a = -std::abs(s);
-      pmf.push_back(residual_cdf(a + 0.5, sigma, gaussian_weight) - residual_cdf(a - 0.5, sigma, gaussian_weight));
+      pmf.push_back(residual_cdf(a + 0.5, sigma, mix) - residual_cdf(a - 0.5, sigma, mix));
     }
-    const double tail = 2 * residual_cdf(-reach - 0.5, sigma, gaussian_weight);
+    const double tail = 2 * residual_cdf(-reach - 0.5, sigma, mix);
     rows.push_back(entropy::quantise_pmf(kTablePrecision, -reach, pmf, tail));
   }
   return rows;
@@ -67,8 +74,7 @@ uint64_t export_still(Still& network, const std::string& path, const std::string
   for (const auto* layer : network.exact_depthwises()) store(layer->name(), layer->freeze());
   for (const auto* table : network.quality_tables()) out[table->name() + ".table"] = table->freeze();
 
-  const double weight = 1.0 / (1.0 + std::exp(-static_cast<double>(network.blend().detach().cpu().item<float>())));
-  const auto rows = make_rows(config, weight);
+  const auto rows = make_rows(config, network.residual_mix());
   at::Tensor lowest = at::empty({config.scale_rows}, at::kInt), sizes = at::empty({config.scale_rows}, at::kInt);
   std::vector<int32_t> frequencies;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -25,7 +25,7 @@ struct StillModel {
 };
 
 // Makes the integer tables of the network's mixture.
-std::vector<entropy::CdfTable::Row> make_rows(const StillConfig& config, double gaussian_weight);
+std::vector<entropy::CdfTable::Row> make_rows(const StillConfig& config, const ResidualMix& mix);
 
 // Writes everything that encoding, decoding and further training need.
 // Float parameters as float16 (scales as float32), exact layers as integers.

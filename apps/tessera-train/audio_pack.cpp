@@ -120,22 +120,62 @@ AudioBatches::AudioBatches(const std::string& path, int64_t sample_rate, int64_t
   samples_ = pack.samples.to(device);
 }
 
-at::Tensor AudioBatches::sample(int64_t batch, int64_t segment, double quieter_db) const {
+namespace {
+
+// Gains of a random smooth filter, [n,1,bins]: a few cosines over a logarithmic axis of frequency.
+at::Tensor random_filter(int64_t n, int64_t bins, double db, const at::TensorOptions& real) {
+  const at::Tensor axis = at::log(at::arange(bins, real) * (1000.0 / static_cast<double>(bins)) + 4) * (M_PI / std::log(1004.0));
+  at::Tensor level = at::zeros({n, bins}, real);
+  for (int k = 1; k <= 4; ++k) level = level + at::randn({n, 1}, real) * at::cos(axis * k) * (1.0 / k);
+  return at::exp(level * (db * std::log(10.0) / 20 * 0.8)).unsqueeze(1);
+}
+
+}  // namespace
+
+at::Tensor AudioBatches::cut(int64_t batch, int64_t segment, double speed) const {
   const at::TensorOptions real = cumulative_.options();
   const at::Tensor index = at::searchsorted(cumulative_, at::rand({batch}, real)).clamp_max(count_ - 1);
   const at::Tensor begin = begin_.index_select(0, index), length = length_.index_select(0, index);
-  const at::Tensor room = (length - segment).clamp_min(0) + 1;
   // Positions in double: a float32 cannot address every sample of a long clip.
-  const at::Tensor start = at::minimum((at::rand({batch}, real.dtype(at::kDouble)) * room).to(at::kLong), room - 1);
-  const at::Tensor position = start.unsqueeze(1) + at::arange(segment, begin.options());
-  const at::Tensor inside = position < length.unsqueeze(1);
-  const at::Tensor where = begin.unsqueeze(1) + at::minimum(position, length.unsqueeze(1) - 1);
+  const at::TensorOptions fine = real.dtype(at::kDouble);
+  const at::Tensor rate = at::exp((at::rand({batch, 1}, fine) * 2 - 1) * std::log(speed));
+  const at::Tensor room = (length.unsqueeze(1) - rate * static_cast<double>(segment)).clamp_min(0) + 1;
+  const at::Tensor position = at::floor(at::rand({batch, 1}, fine) * room) + at::arange(segment, fine) * rate;
   const int64_t c = samples_.size(1);
-  at::Tensor x = samples_.index_select(0, where.reshape({-1})).view({batch, segment, c}).transpose(1, 2).to(at::kFloat) * (1.0 / 32768);
-  if (c == 2) x = at::where(at::rand({batch, 1, 1}, real) < 0.5, x, x.flip(1));
+  const at::Tensor whole = at::floor(position), last = length.unsqueeze(1) - 1;
+  const auto read = [&](int64_t offset) {
+    const at::Tensor at_sample = at::minimum((whole + static_cast<double>(offset)).to(at::kLong).clamp_min(0), last);
+    return samples_.index_select(0, (begin.unsqueeze(1) + at_sample).reshape({-1})).view({batch, segment, c}).to(at::kFloat) * (1.0 / 32768);
+  };
+  at::Tensor x;
+  if (speed == 1) {
+    x = read(0);
+  } else {  // Catmull-Rom: flat enough up to a third of the sample rate
+    const at::Tensor t = (position - whole).to(at::kFloat).unsqueeze(-1);
+    const at::Tensor a = read(-1), b = read(0), d = read(1), e = read(2);
+    x = b + (d - a + (a * 2 - b * 5 + d * 4 - e + ((b - d) * 3 + e - a) * t) * t) * t * 0.5;
+  }
+  return (x * (whole <= last).unsqueeze(-1)).transpose(1, 2).contiguous();
+}
+
+at::Tensor AudioBatches::sample(int64_t batch, int64_t segment, const AudioVariation& vary) const {
+  const at::TensorOptions real = cumulative_.options();
+  at::Tensor x = cut(batch, segment, vary.speed);
+  if (vary.mixed > 0) {
+    const at::Tensor level = at::exp((at::rand({batch, 1, 1}, real) * -25 - 5) * (std::log(10.0) / 20));
+    x = x + at::roll(x, 1, 0) * level * at::rand({batch, 1, 1}, real).lt(vary.mixed);
+  }
+  if (vary.filter_db > 0) {
+    const at::Tensor gain = random_filter(batch, segment / 2 + 1, vary.filter_db, real);
+    const at::Tensor filtered = at::fft_irfft(at::fft_rfft(x) * gain, segment);
+    x = at::where(at::rand({batch, 1, 1}, real) < vary.filtered, filtered, x);
+  }
+  if (x.size(1) == 2) x = at::where(at::rand({batch, 1, 1}, real) < 0.5, x, x.flip(1));
   const at::Tensor sign = at::rand({batch, 1, 1}, real).lt(0.5).to(at::kFloat) * 2 - 1;
-  const at::Tensor gain = at::exp(at::rand({batch, 1, 1}, real) * (-quieter_db * std::log(10.0) / 20)) * sign;
-  return (x * gain * inside.unsqueeze(1)).contiguous();
+  const at::Tensor gain = at::exp(at::rand({batch, 1, 1}, real) * (-vary.quieter_db * std::log(10.0) / 20)) * sign;
+  // What a filter or a mixture made too loud comes down to full scale.
+  const at::Tensor peak = x.abs().amax({1, 2}, true).clamp_min(1.0);
+  return (x / peak * gain).contiguous();
 }
 
 at::Tensor AudioBatches::clip(int64_t i, int64_t limit) const {

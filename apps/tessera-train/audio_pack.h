@@ -30,6 +30,15 @@ AudioPack read_audio_pack(const std::string& path);
 // (ffmpeg -i talk.flac -ar 24000 -ac 1 -f s16le talk.s16). Throws std::runtime_error.
 void write_audio_pack(const std::string& path, const std::vector<std::string>& raw_files, uint32_t sample_rate, uint32_t channels);
 
+// What a segment goes through before the network sees it: little data is made to go further.
+struct AudioVariation {
+  double speed = 1.0;       // played up to so many times faster or slower, the pitch with it
+  double mixed = 0.0;       // share of segments with another one below them, at -5 to -30 dB
+  double filtered = 0.0;    // share of segments behind a random smooth filter
+  double filter_db = 0.0;   // its spread
+  double quieter_db = 20;   // random attenuation
+};
+
 // Random segments of a pack, made on the device.
 class AudioBatches {
  public:
@@ -38,14 +47,16 @@ class AudioBatches {
   int64_t clips() const { return count_; }
   double seconds() const { return seconds_; }
 
-  // [batch, channels, segment] float32 in -1..1: clips drawn by length, the position at random, the level lowered by up to
-  // `quieter_db`, the sign and the sides flipped at random. Clips shorter than the segment end in silence.
-  at::Tensor sample(int64_t batch, int64_t segment, double quieter_db) const;
+  // [batch, channels, segment] float32 in -1..1: clips drawn by length, the position at random, varied as said, the sign and the
+  // sides flipped at random. Clips shorter than the segment end in silence.
+  at::Tensor sample(int64_t batch, int64_t segment, const AudioVariation& vary) const;
 
   // A whole clip, cut to `limit` samples: [1, channels, T].
   at::Tensor clip(int64_t i, int64_t limit) const;
 
  private:
+  at::Tensor cut(int64_t batch, int64_t segment, double speed) const;
+
   int64_t count_ = 0;
   double seconds_ = 0;
   at::Tensor samples_, begin_, length_, cumulative_;

@@ -20,6 +20,7 @@
 #include "apps/tessera-train/optimizer.h"
 #include "apps/tessera-train/step_graph.h"
 #include "models/audio/losses.h"
+#include "models/audio/loudness.h"
 #include "models/weights.h"
 
 #ifdef TESSERA_WITH_CUDA
@@ -30,6 +31,7 @@ namespace tessera::train {
 namespace {
 
 using models::audio::Discriminator;
+using models::audio::LoudnessLoss;
 using models::audio::SpectralLoss;
 using models::audio::Speech;
 using models::audio::SpeechConfig;
@@ -55,7 +57,8 @@ class Run {
         device_(options.cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU)),
         network_(recipe.config),
         discriminator_(recipe.discriminator),
-        spectral_(recipe.config.sample_rate, device_) {
+        spectral_(recipe.config.sample_rate, device_),
+        loudness_(recipe.config.sample_rate, device_) {
     std::filesystem::create_directories(options.out);
     log_.open(options.out + "/log.txt", std::ios::app);
     if (!log_) throw std::runtime_error(options.out + ": cannot be written");
@@ -72,7 +75,8 @@ class Run {
     judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adam);
     batches_ = std::make_unique<AudioBatches>(options.data, recipe.config.sample_rate, recipe.config.channels, device_);
     if (!options.eval.empty()) eval_ = std::make_unique<AudioBatches>(options.eval, recipe.config.sample_rate, recipe.config.channels, device_);
-    sums_ = at::zeros({8}, flat_->master.options());
+    sums_ = at::zeros({9}, flat_->master.options());
+    fade_ = at::ones({}, flat_->master.options());
     if (!options.resume.empty()) load_checkpoint(options.resume);
     say("parameters " + std::to_string(flat_->size()) + ", discriminators " + std::to_string(judge_flat_->size()) + ", encode " +
         number(network_.encode_macs() / 1e6) + " decode " + number(network_.decode_macs() / 1e6) + " MMAC/s, clips " +
@@ -109,7 +113,7 @@ class Run {
   // One step of training; everything stays on the device. The discriminators learn first, from the signal that the
   // generator is then corrected on.
   void step(const AudioPhase& phase) {
-    const at::Tensor x = batches_->sample(phase.batch, segment(phase), recipe_.quieter_db);
+    const at::Tensor x = batches_->sample(phase.batch, segment(phase), recipe_.variation);
     flat_->zero_gradient();
     const Speech::Output out = network_.forward(x, network_.quantizer().random_levels(phase.batch, recipe_.all_levels), true);
     at::Tensor judge_loss = at::zeros({}, x.options()), fool = judge_loss, match = judge_loss;
@@ -125,6 +129,11 @@ class Run {
     const SpectralLoss::Terms distance = spectral_(out.y, x);
     const at::Tensor wave = (out.y - x).abs().mean();
     at::Tensor loss = recipe_.mel * distance.mel + recipe_.stft * distance.stft + recipe_.wave * wave + recipe_.quantizer * out.quantizer_loss;
+    at::Tensor loud = at::zeros({}, x.options());
+    if (recipe_.loudness > 0) {
+      loud = loudness_(out.y, x);
+      loss = loss + recipe_.loudness * loud;
+    }
     if (phase.adversarial) {
       discriminator_.requires_grad(false);
       Discriminator::Output real;
@@ -135,13 +144,13 @@ class Run {
       const Discriminator::Output fake = discriminator_(out.y);
       fool = Discriminator::generator_loss(fake);
       match = Discriminator::feature_loss(real, fake);
-      loss = loss + recipe_.adversarial * fool + recipe_.feature * match;
+      loss = loss + fade_ * (recipe_.adversarial * fool + recipe_.feature * match);
     }
     torch::autograd::backward({loss}, {});
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
     sums_.add_(at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), out.quantizer_loss.detach(), judge_loss, fool.detach(),
-                          match.detach(), at::ones_like(judge_loss)}));
+                          match.detach(), loud.detach(), at::ones_like(judge_loss)}));
   }
 
   bool run_phase(const AudioPhase& phase) {
@@ -150,6 +159,7 @@ class Run {
     judge_flat_->bind_training(type);
     const double total = phase.minutes * 60 * options_.clock_scale;
     StepGraph graph([&] { step(phase); }, options_.cuda);
+    phase_step_ = step_;
     set_rate(phase, 0);
     sums_.zero_();
     const Clock::time_point begin = Clock::now();
@@ -186,10 +196,10 @@ class Run {
     const at::Tensor s = sums_.cpu().clone();
     sums_.zero_();
     const float* v = s.const_data_ptr<float>();
-    const double n = std::max(1.f, v[7]), skipped = optimizer_->skipped.cpu().item<float>();
+    const double n = std::max(1.f, v[8]), skipped = optimizer_->skipped.cpu().item<float>();
     char line[240];
-    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
-                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[3] / n, rate_now_, skipped, audio_per_second);
+    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f loudness %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
+                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[7] / n, v[3] / n, rate_now_, skipped, audio_per_second);
     std::string text = line;
     if (phase.adversarial) {
       std::snprintf(line, sizeof line, " judge %.3f fool %.3f match %.4f judge_skipped %.0f", v[4] / n, v[5] / n, v[6] / n,
@@ -218,6 +228,7 @@ class Run {
     rate_now_ = warm * (phase.rate_end + (phase.rate_begin - phase.rate_end) * 0.5 * (1 + std::cos(M_PI * t)));
     optimizer_->rate.fill_(rate_now_);
     judge_optimizer_->rate.fill_(phase.discriminator_rate * rate_now_ / phase.rate_begin);
+    fade_.fill_(std::min(1.0, static_cast<double>(step_ - phase_step_ + 1) / recipe_.adversarial_warmup));
   }
 
   std::string training_record() const {
@@ -293,23 +304,28 @@ class Run {
     return code;
   }
 
-  // Mel and STFT distances of the averaged weights on the first ten seconds of each clip, over the bit rates.
+  // Distances of the averaged weights on the first ten seconds of each clip, over the bit rates. What was decoded is left
+  // beside the weights as raw samples, for measures that other programs make.
   void evaluate() {
     const at::NoGradGuard no_grad;
     flat_->bind_values(optimizer_->average);
     for (int64_t levels = 1; levels <= recipe_.config.quantizer.levels; levels *= 2) {
-      double mel = 0, stft = 0;
+      double mel = 0, stft = 0, loud = 0;
       for (int64_t i = 0; i < eval_->clips(); ++i) {
-        const at::Tensor x = models::audio::pad_to(eval_->clip(i, 10 * recipe_.config.sample_rate), recipe_.config.hop);
+        const at::Tensor original = eval_->clip(i, 10 * recipe_.config.sample_rate), x = models::audio::pad_to(original, recipe_.config.hop);
         const at::Tensor y = network_.forward(x, at::full({1}, static_cast<double>(levels), x.options()), false).y;
         const SpectralLoss::Terms t = spectral_(y, x);
         mel += t.mel.item<double>();
         stft += t.stft.item<double>();
+        loud += loudness_(y, x).item<double>();
+        const at::Tensor raw = (y[0].narrow(1, 0, original.size(2)).t() * 32768).round().clamp(-32768, 32767).to(at::kShort).cpu().contiguous();
+        std::ofstream out(options_.out + "/clip" + std::to_string(i) + "_levels" + std::to_string(levels) + ".s16", std::ios::binary);
+        out.write(static_cast<const char*>(raw.const_data_ptr()), static_cast<std::streamsize>(raw.nbytes()));
       }
       const double n = static_cast<double>(eval_->clips());
       char line[120];
-      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f", static_cast<long long>(levels),
-                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n);
+      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f loudness %.4f", static_cast<long long>(levels),
+                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, loud / n);
       say(line);
     }
   }
@@ -324,9 +340,10 @@ class Run {
   std::unique_ptr<FlatParams> flat_, judge_flat_;
   std::unique_ptr<Optimizer> optimizer_, judge_optimizer_;
   std::unique_ptr<AudioBatches> batches_, eval_;
-  at::Tensor sums_;
+  const LoudnessLoss loudness_;
+  at::Tensor sums_, fade_;
   std::string previous_;
-  int64_t step_ = 0;
+  int64_t step_ = 0, phase_step_ = 0;
   size_t phase_ = 0;
   double phase_seconds_ = 0, seconds_before_ = 0, rate_now_ = 0;
   const Clock::time_point start_ = Clock::now();
@@ -338,9 +355,14 @@ std::string AudioRecipe::to_json() const {
   ordered_json j = ordered_json::parse(common.to_json());
   j["config"] = ordered_json::parse(config.to_json());
   j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
-  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
+  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
   j["all_levels"] = all_levels;
-  j["quieter_db"] = quieter_db;
+  j["adversarial_warmup"] = adversarial_warmup;
+  j["variation"] = {{"speed", variation.speed},
+                    {"mixed", variation.mixed},
+                    {"filtered", variation.filtered},
+                    {"filter_db", variation.filter_db},
+                    {"quieter_db", variation.quieter_db}};
   for (const AudioPhase& p : phases) {
     j["phases"].push_back({{"seconds", p.seconds},
                            {"batch", p.batch},
@@ -370,7 +392,7 @@ AudioRecipe load_audio_recipe(const std::string& path) {
   AudioRecipe r;
   r.common.phases.clear();
   try {
-    check(j, {"model", "config", "discriminator", "losses", "all_levels", "quieter_db", "warmup_steps", "clip", "beta1", "beta2", "muon",
+    check(j, {"model", "config", "discriminator", "losses", "all_levels", "variation", "adversarial_warmup", "warmup_steps", "clip", "beta1", "beta2", "muon",
               "muon_momentum", "ema", "seed", "phases", "comment"});
     Recipe& c = r.common;
     c.model = j.value("model", std::string("speech"));
@@ -392,16 +414,27 @@ AudioRecipe load_audio_recipe(const std::string& path) {
     }
     if (j.contains("losses")) {
       const json& l = j["losses"];
-      check(l, {"mel", "stft", "wave", "quantizer", "adversarial", "feature"});
+      check(l, {"mel", "stft", "wave", "loudness", "quantizer", "adversarial", "feature"});
       r.mel = l.value("mel", r.mel);
       r.stft = l.value("stft", r.stft);
       r.wave = l.value("wave", r.wave);
+      r.loudness = l.value("loudness", r.loudness);
       r.quantizer = l.value("quantizer", r.quantizer);
       r.adversarial = l.value("adversarial", r.adversarial);
       r.feature = l.value("feature", r.feature);
     }
     r.all_levels = j.value("all_levels", r.all_levels);
-    r.quieter_db = j.value("quieter_db", r.quieter_db);
+    r.adversarial_warmup = std::max(1.0, j.value("adversarial_warmup", r.adversarial_warmup));
+    if (j.contains("variation")) {
+      const json& v = j["variation"];
+      check(v, {"speed", "mixed", "filtered", "filter_db", "quieter_db"});
+      r.variation.speed = v.value("speed", r.variation.speed);
+      r.variation.mixed = v.value("mixed", r.variation.mixed);
+      r.variation.filtered = v.value("filtered", r.variation.filtered);
+      r.variation.filter_db = v.value("filter_db", r.variation.filter_db);
+      r.variation.quieter_db = v.value("quieter_db", r.variation.quieter_db);
+      if (!(r.variation.speed >= 1 && r.variation.speed <= 2)) throw std::runtime_error("variation: speed is not 1 to 2");
+    }
     for (const json& p : j.at("phases")) {
       check(p, {"seconds", "batch", "minutes", "rate_begin", "rate_end", "discriminator_rate", "adversarial", "mixed_precision"});
       AudioPhase phase;

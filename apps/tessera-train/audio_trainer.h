@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/tessera-train/audio_pack.h"
 #include "apps/tessera-train/recipe.h"
 #include "apps/tessera-train/still_trainer.h"
 #include "models/audio/discriminator.h"
@@ -30,10 +31,11 @@ struct AudioRecipe {
   models::audio::SpeechConfig config;
   models::audio::DiscriminatorConfig discriminator;
   std::vector<AudioPhase> phases;
-  // Weights of the losses (as DAC's; the wave term is EnCodec's).
-  double mel = 15, stft = 1, wave = 1, quantizer = 1, adversarial = 1, feature = 4;
+  // Weights of the losses (as DAC's; the wave term is EnCodec's, the loudness term models/audio/loudness.h).
+  double mel = 15, stft = 1, wave = 1, loudness = 0, quantizer = 1, adversarial = 1, feature = 4;
+  double adversarial_warmup = 500;  // steps over which the adversarial terms fade in: the discriminators start from nothing
   double all_levels = 0.25;  // share of samples that use every level; the others a random number of levels
-  double quieter_db = 20;    // random attenuation
+  AudioVariation variation;
 
   std::string to_json() const;
 };

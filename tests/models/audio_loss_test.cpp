@@ -5,6 +5,7 @@
 
 #include "models/audio/discriminator.h"
 #include "models/audio/losses.h"
+#include "models/audio/loudness.h"
 #include "models/audio/speech.h"
 #include "tests/models/tensors.h"
 
@@ -31,6 +32,46 @@ TEST(MelFilters, CoverTheSpectrumWithUnitAreas) {
   // Each bin between the first and the last band's centre lies in one or two bands.
   EXPECT_LE(f.gt(0).sum(0).max().item<int64_t>(), 2);
   EXPECT_GE(f.gt(0).sum(0).narrow(0, 2, 500).min().item<int64_t>(), 1);
+}
+
+TEST(BarkBands, ShareOutEachBinOnce) {
+  const at::Tensor bands = bark_bands(24000, 768, 49, 8000);
+  ASSERT_EQ(bands.sizes(), (std::vector<int64_t>{385, 49}));
+  EXPECT_GE(bands.min().item<double>(), 0);
+  const at::Tensor sum = bands.sum(1);
+  EXPECT_NEAR(sum.narrow(0, 1, 254).sub(1).abs().max().item<double>(), 0, 1e-5);  // up to 8 kHz = bin 256
+  EXPECT_EQ(sum.narrow(0, 258, 100).max().item<double>(), 0);
+}
+
+TEST(LoudnessLoss, HearsNoiseAsItGrows) {
+  const LoudnessLoss loss(24000, at::kCPU);
+  const at::Tensor x = sweeps(2, 9600, 24000, 1), noise = at::randn_like(x);
+  const auto distance = [&](const at::Tensor& y) { return loss(y, x).item<double>(); };
+  const double equal = distance(x), faint = distance(x + noise * 1e-4), some = distance(x + noise * 0.02), much = distance(x + noise * 0.1);
+  EXPECT_LT(equal, 0.01);
+  EXPECT_LT(faint, some * 0.2);
+  EXPECT_LT(some * 1.5, much);
+  EXPECT_LT(much, 10);
+}
+
+TEST(LoudnessLoss, CountsWhatIsAddedMoreThanWhatIsLeftOut) {
+  const LoudnessLoss loss(16000, at::kCPU);
+  const at::Tensor x = sweeps(1, 8000, 16000, 2), y = x + at::randn_like(x) * 0.03;
+  EXPECT_GT(loss(y, x).item<double>(), 1.2 * loss(x, y).item<double>());
+}
+
+TEST(LoudnessLoss, DoesNotDependOnTheLevelAndHasAFiniteGradient) {
+  const LoudnessLoss loss(24000, at::kCPU);
+  const at::Tensor x = sweeps(1, 9600, 24000, 3), noise = at::randn_like(x) * 0.02;
+  const double loud = loss(x + noise, x).item<double>(), quiet = loss((x + noise) * 0.1, x * 0.1).item<double>();
+  EXPECT_NEAR(loud, quiet, 0.01 * loud);
+  for (const at::Tensor& reference : {x, at::zeros_like(x)}) {  // silence too
+    const at::Tensor y = (reference + noise * 0.01).detach().set_requires_grad(true);
+    const at::Tensor d = loss(y, reference);
+    EXPECT_TRUE(std::isfinite(d.item<double>()));
+    torch::autograd::backward({d}, {});
+    EXPECT_TRUE(at::isfinite(y.grad()).all().item<bool>());
+  }
 }
 
 TEST(SpectralLoss, IsZeroForEqualsAndGrowsWithTheDistance) {

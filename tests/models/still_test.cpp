@@ -182,10 +182,12 @@ TEST(Still, InitialisationRepeats) {
 // The tables that the coder uses cost what the training's loss says.
 TEST(ResidualBits, AgreeWithTheIntegerTables) {
   const StillConfig config;
-  for (const float logit : {-3.f, 0.f, 2.f}) {
-    const auto rows = make_rows(config, 1 / (1 + std::exp(-static_cast<double>(logit))));
+  for (const auto& [logit, laplace] : {std::pair{-3.f, -5.f}, {0.f, 0.f}, {2.f, -1.f}, {-8.f, 3.f}}) {
+    const auto sigmoid = [](float x) { return 1 / (1 + std::exp(-static_cast<double>(x))); };
+    const double gaussian = sigmoid(logit);
+    const auto rows = make_rows(config, {gaussian, (1 - gaussian) * sigmoid(laplace)});
     ASSERT_EQ(static_cast<int64_t>(rows.size()), config.scale_rows);
-    const at::Tensor blend = at::full({1}, logit, at::kFloat);
+    const at::Tensor mix = at::tensor({logit, laplace});
     for (size_t i = 0; i < rows.size(); ++i) {
       const auto& row = rows[i];
       uint32_t total = 0;
@@ -195,7 +197,7 @@ TEST(ResidualBits, AgreeWithTheIntegerTables) {
       const auto n = static_cast<int64_t>(row.freq.size()) - 1;
       const at::Tensor v = at::arange(n, at::kFloat) + row.min_symbol;
       const at::Tensor by_loss =
-          residual_bits(v, at::full({n}, static_cast<double>(i), at::kFloat), blend, config).to(at::kDouble);
+          residual_bits(v, at::full({n}, static_cast<double>(i), at::kFloat), mix, config).to(at::kDouble);
       at::Tensor by_table = at::empty({n}, at::kDouble);
       for (int64_t k = 0; k < n; ++k)
         by_table.data_ptr<double>()[k] = kTablePrecision - std::log2(row.freq[static_cast<size_t>(k)]);
