@@ -1,0 +1,308 @@
+#include "models/video/motion.h"
+
+#include <cmath>
+
+#include "models/ops.h"
+
+namespace tessera::models {
+namespace {
+
+double fan(int64_t c) { return 1.0 / std::sqrt(static_cast<double>(c)); }
+
+std::vector<Block> make_blocks(ParamSet& params, const std::string& name, int64_t count, int64_t channels) {
+  std::vector<Block> blocks;
+  for (int64_t i = 0; i < count; ++i) blocks.emplace_back(params, name + "." + std::to_string(i), channels);
+  return blocks;
+}
+
+at::Tensor apply(const std::vector<Block>& blocks, at::Tensor x) {
+  for (const Block& block : blocks) x = block(x);
+  return x;
+}
+
+double macs_of(const std::vector<Block>& blocks) {
+  double sum = 0;
+  for (const Block& block : blocks) sum += block.macs();
+  return sum;
+}
+
+// Magnitudes of latents span three decades over the qualities; the hyper-analysis sees their logarithm.
+at::Tensor squash(const at::Tensor& y) { return at::sign(y) * at::log1p(at::abs(y)); }
+
+// Zeros below and to the right until both sides are multiples of 4.
+at::Tensor pad4(const at::Tensor& x) {
+  const int64_t h = (4 - x.size(1) % 4) % 4, w = (4 - x.size(2) % 4) % 4;
+  return h + w == 0 ? x : at::constant_pad_nd(x, {0, 0, 0, w, 0, h});
+}
+
+Planes plus(const Planes& a, const Planes& b) { return {a.y + b.y, a.uv + b.uv}; }
+Planes minus(const Planes& a, const Planes& b) { return {a.y - b.y, a.uv - b.uv}; }
+
+at::Tensor sum_of(const at::Tensor& bits) { return bits.sum({1, 2, 3}); }
+
+// (6 Y + Cb + Cr) / 8 of [B,3].
+at::Tensor six_to_one(const at::Tensor& planes) { return planes.select(1, 0) * 0.75 + (planes.select(1, 1) + planes.select(1, 2)) * 0.125; }
+
+}  // namespace
+
+Motion::Motion(const MotionConfig& config) : Motion(config, Uninitialised{}) {
+  params_.initialise();
+  block_dct_init();
+}
+
+Motion::Motion(const MotionConfig& config, Uninitialised) : config_(config) {
+  ParamSet& p = params_;
+  const int64_t c8 = config.patch_channels, c16 = config.trunk_channels, m = config.latents, z = config.hyperlatents;
+  const int64_t hc = config.hyper_channels, mc = config.mean_channels;
+  // The latents' step at each end of the quality range: the high-rate optimum for its lambda (docs/training.md).
+  const auto gain_for = [](double lambda) { return std::sqrt(std::log(2.0) * lambda * 65025.0 / 6.0); };
+  const double coarse = gain_for(config.lambda_min), fine = gain_for(config.lambda_max);
+
+  if (config.conditioning) {
+    start_ = p.add("context.start", {c8}, 0.0, 0.0, ParamKind::edge);
+    empty_ = p.add("context.empty", {c8}, 0.0, 0.0, ParamKind::edge);
+    reference_embed_ = Linear(p, "context.embed", kPatchSamples, c8, 0.02, ParamKind::edge);
+    memory_ = Linear(p, "context.memory", c8, c8, 0.1 * fan(c8));
+    reference_ = make_blocks(p, "context.block", config.reference_blocks, c8);
+    gain_context_ = LearnedScale(p, "context.gain", c8, 1.0, 1.0);
+    temporal_ = Linear(p, "mean.temporal", 4 * c8, mc, 0.1 * fan(4 * c8));
+    enc_join_ = Linear(p, "analysis.join", c8, c8, 0.0);
+    dec_join_ = Linear(p, "synthesis.join", c8, c8, 0.0);
+  } else {
+    temporal_ = Linear(p, "mean.temporal", m, mc, 0.1 * fan(m));
+  }
+
+  embed_ = Linear(p, "analysis.embed", 2 * kPatchSamples, c8, 0.02, ParamKind::edge);
+  enc_patch_ = make_blocks(p, "analysis.patch", config.enc_patch_blocks, c8);
+  gain_enc_ = LearnedScale(p, "analysis.gain", c8, 1.0, 1.0);
+  enc_down_ = Linear(p, "analysis.down", 4 * c8, c16, 0.002);
+  enc_trunk_ = make_blocks(p, "analysis.trunk", config.enc_trunk_blocks, c16);
+  to_latent_ = Linear(p, "analysis.latent", c16, m, 0.002);
+  gain_latent_ = LearnedScale(p, "analysis.latent_gain", m, coarse, fine);
+
+  hyper_in_ = Linear(p, "hyper_analysis.in", m, hc, fan(m));
+  hyper_block1_ = Block(p, "hyper_analysis.block1", hc);
+  hyper_down1_ = Linear(p, "hyper_analysis.down1", 4 * hc, hc, fan(4 * hc));
+  hyper_block2_ = Block(p, "hyper_analysis.block2", hc);
+  hyper_down2_ = Linear(p, "hyper_analysis.down2", 4 * hc, z, fan(4 * hc));
+  gain_hyper_ = LearnedScale(p, "hyper_analysis.gain", z, 2.0, 3.0);
+
+  prior_ = TemporalPrior(p, config);
+
+  mean_in_ = Linear(p, "mean.in", hc, mc, fan(hc));
+  mean_block_ = Block(p, "mean.first_block", mc);
+  first_mean_ = Linear(p, "mean.first", mc, m, 0.1 * fan(mc));
+  second_in_ = Linear(p, "mean.second_in", mc + m, mc, fan(mc + m));
+  means_ = make_blocks(p, "mean.block", config.mean_blocks, mc);
+  second_mean_ = Linear(p, "mean.second", mc, m, 0.1 * fan(mc));
+
+  gain_delatent_ = LearnedScale(p, "synthesis.latent_gain", m, 1.0 / coarse, 1.0 / fine);
+  from_latent_ = Linear(p, "synthesis.latent", m, c16, 0.002);
+  dec_trunk_ = make_blocks(p, "synthesis.trunk", config.dec_trunk_blocks, c16);
+  dec_up_ = Linear(p, "synthesis.up", c16, 4 * c8, 0.002);
+  gain_dec_ = LearnedScale(p, "synthesis.gain", c8, 1.0, 1.0);
+  dec_patch_ = make_blocks(p, "synthesis.patch", config.dec_patch_blocks, c8);
+  head_ = make_blocks(p, "synthesis.head", config.head_blocks, c8);
+  unembed_ = Linear(p, "synthesis.unembed", c8, kPatchSamples, 0.0, ParamKind::edge);
+  blend_ = p.add("entropy.blend", {1}, 0.0, 0.0, ParamKind::fine);
+}
+
+void Motion::to(at::Device device) {
+  for (Param& p : params_.list()) p.tensor.set_data(p.tensor.to(device));
+  for (auto* layer : prior_.linears()) layer->to(device);
+  for (auto* layer : prior_.depthwises()) layer->to(device);
+  for (auto* table : prior_.tables()) table->to(device);
+}
+
+Motion::Context Motion::key_context(int64_t batch, int64_t height, int64_t width, const Level&) const {
+  const at::TensorOptions real = blend_.options();
+  const int64_t h = height / 16, w = width / 16;
+  Context c;
+  c.moved = {at::full({batch, 1, height, width}, 0.5, real), at::full({batch, 2, height / 2, width / 2}, 0.5, real)};
+  if (config_.conditioning) {
+    c.feature = start_.reshape({1, 1, 1, -1}).expand({batch, 2 * h, 2 * w, config_.patch_channels});
+    c.temporal = temporal_(start_.reshape({1, 1, 1, -1, 1}).expand({1, 1, 1, config_.patch_channels, 4}).reshape({1, 1, 1, -1}));
+  } else {
+    c.temporal = temporal_(at::zeros({1, 1, 1, config_.latents}, temporal_.weight.options()));
+  }
+  c.state = c.input_state = prior_.initial_state(batch, h, w, real);
+  return c;
+}
+
+Motion::Context Motion::context(const Reference& reference, const VectorField& vectors, const Level& level, const at::Tensor& keep) const {
+  const at::ScalarType type = embed_.weight.scalar_type();
+  Context c;
+  c.input_state = reference.state;
+  if (!config_.conditioning) {
+    const int64_t b = reference.state.size(0), h = reference.state.size(1), w = reference.state.size(2);
+    c = key_context(b, 16 * h, 16 * w, level);
+    c.temporal = temporal_((reference.latents / reference.gain).to(type));
+    c.state = c.input_state = reference.state;
+    return c;
+  }
+  const at::Tensor dense = dense_vectors(vectors);
+  c.moved = warp(reference.picture, dense);
+  at::Tensor feature = empty_.reshape({1, 1, 1, -1});
+  if (reference.feature.defined()) {
+    const at::Tensor last = gather_blocks(reference.feature, whole_shift(dense, 8 * kVectorUnit));
+    feature = keep.defined() ? at::where(keep, last, feature) : last;
+  }
+  const Planes centred = {c.moved.y - 0.5, c.moved.uv - 0.5};
+  const at::Tensor x = reference_embed_(to_patches(centred).to(type)) + memory_(feature);
+  c.feature = apply(reference_, x) * gain_context_(level.q).to(type);
+  c.temporal = temporal_(space_to_depth(c.feature, 2));
+  c.state = gather_blocks(reference.state, whole_shift(vectors.coarse, 16 * kVectorUnit));
+  return c;
+}
+
+Motion::Analysis Motion::analysis(const Planes& x, const Context& context, const Level& level) const {
+  const at::ScalarType type = embed_.weight.scalar_type();
+  const Planes centred = {x.y - 0.5, x.uv - 0.5};
+  at::Tensor f = embed_(at::cat({to_patches(centred), to_patches(minus(x, context.moved))}, -1).to(type));
+  if (config_.conditioning) f = f + enc_join_(context.feature);
+  for (size_t i = 0; i < enc_patch_.size(); ++i) {
+    f = enc_patch_[i](f);
+    if (i == enc_patch_.size() / 2) f = f * gain_enc_(level.q).to(type);
+  }
+  f = apply(enc_trunk_, enc_down_(space_to_depth(f, 2)));
+  const at::Tensor y = to_latent_(f).to(at::kFloat) * gain_latent_(level.q);
+  at::Tensor h = hyper_block1_(hyper_in_(pad4(squash(y)).to(type)));
+  h = hyper_block2_(hyper_down1_(space_to_depth(h, 2)));
+  const at::Tensor z = hyper_down2_(space_to_depth(h, 2)).to(at::kFloat) * gain_hyper_(level.q);
+  return {y, clamp_ste(z, -TemporalPrior::kHyperMax, TemporalPrior::kHyperMax)};
+}
+
+at::Tensor Motion::mean_base(const at::Tensor& feature, const Context& context) const {
+  const at::ScalarType type = mean_in_.weight.scalar_type();
+  return mean_block_(mean_in_((feature * (1.0 / exact::kUnit)).to(type)) + context.temporal);
+}
+
+at::Tensor Motion::second_mean(const at::Tensor& base, const at::Tensor& half, const at::Tensor& gain) const {
+  // The context model works on latents in the analysis' own units, which do not change with the quality.
+  const at::Tensor h = second_in_(at::cat({base, (half / gain).to(base.scalar_type())}, -1));
+  return second_mean_(apply(means_, h)).to(at::kFloat) * gain;
+}
+
+at::Tensor Motion::masked(int step, const at::Tensor& x) const {
+  const int64_t b = x.size(0), h = x.size(1), w = x.size(2), m = x.size(3);
+  const at::TensorOptions options = x.options();
+  const at::Tensor sum = at::arange(h, options).reshape({h, 1, 1, 1}) + at::arange(w, options).reshape({w, 1, 1}) +
+                         at::arange(2, options).reshape({2, 1}) + static_cast<double>(step);
+  const at::Tensor mask = 1 - at::remainder(sum, 2);  // [h,w,2,1]
+  return (x.reshape({b, h, w, 2, m / 2}) * mask).reshape({b, h, w, m});
+}
+
+Motion::Decoded Motion::synthesis(const at::Tensor& y, const Context& context, const Level& level) const {
+  const at::ScalarType type = from_latent_.weight.scalar_type();
+  at::Tensor g = apply(dec_trunk_, from_latent_((y * gain_delatent_(level.q)).to(type)));
+  g = depth_to_space(dec_up_(g), 2);
+  if (config_.conditioning) g = g + dec_join_(context.feature);
+  for (size_t i = 0; i < dec_patch_.size(); ++i) {
+    if (i == dec_patch_.size() / 2) g = g * gain_dec_(level.q).to(type);
+    g = dec_patch_[i](g);
+  }
+  const Planes change = from_patches(unembed_(apply(head_, g)).to(at::kFloat));
+  return {plus(context.moved, change), g};
+}
+
+Motion::Frame Motion::code(const Planes& x, const Reference& reference, const VectorField& vectors, const Level& level, const Options& options,
+                           const at::Tensor& keep) const {
+  const bool key = !reference.defined();
+  const Context context = key ? key_context(x.batch(), x.height(), x.width(), level) : this->context(reference, vectors, level, keep);
+  const auto rate_of = [&](const at::Tensor& v, const at::Tensor& rounded) { return options.noise ? v + (at::rand_like(v) - 0.5) : rounded; };
+  Frame f;
+
+  // First pass: vectors and hyperlatents.
+  if (!key && config_.conditioning) {
+    f.vector_symbols = at::cat({vectors.coarse - predict_vectors(vectors.coarse), vectors.delta}, -1);
+    const at::Tensor rows = prior_.vector_rows(context.input_state, level, options.mode);
+    f.vector_rows = at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1);
+    f.bits_v = sum_of(symbol_bits(f.vector_symbols, f.vector_rows, blend_, config_.scales));
+  }
+  const auto [y, z] = analysis(x, context, level);
+  const at::Tensor z_hat = round_ste(z);
+  f.hyper_rows = prior_.hyper_rows(context.input_state, level, options.mode);
+  f.hyper_symbols = rate_of(z, z_hat);
+  f.bits_z = sum_of(symbol_bits(f.hyper_symbols, f.hyper_rows, blend_, config_.scales));
+
+  // Second pass: latents.
+  const TemporalPrior::Rows rows = prior_.latent_rows(z_hat, context.state, level, options.mode);
+  f.rows = rows.index;
+  const at::Tensor gain = latent_gain(level);
+  at::Tensor residual, symbols;
+  const at::Tensor y_hat = run_means(rows.feature, context, gain, [&](int step, const at::Tensor& mean) {
+    const at::Tensor r = y - mean;
+    at::Tensor s = round_ste(r);
+    if (options.skip_below > 0) s = s * (rows.index >= options.skip_below);
+    const at::Tensor part = masked(step, r), rounded = masked(step, s);
+    residual = step == 0 ? part : residual + part;
+    symbols = step == 0 ? rounded : symbols + rounded;
+    return s + mean;
+  });
+  f.symbols = rate_of(residual, symbols);
+  f.bits_y = sum_of(symbol_bits(f.symbols, f.rows, blend_, config_.scales));
+
+  const Decoded decoded = synthesis(y_hat, context, level);
+  const Planes clamped = {clamp_ste(decoded.picture.y, 0.0, 1.0), clamp_ste(decoded.picture.uv, 0.0, 1.0)};
+  // In training the error of samples outside of the range counts as it is, so that the gradient sees it.
+  const Planes error = minus(options.noise ? decoded.picture : clamped, x);
+  f.mse = at::cat({error.y.square().mean({2, 3}), error.uv.square().mean({2, 3})}, 1);
+  const at::Tensor news = f.vector_symbols.defined() ? f.vector_symbols : at::zeros({y.size(0), y.size(1), y.size(2), 10}, y.options());
+  f.next = {clamped, decoded.feature, y_hat, gain, prior_.next_state(rows.feature, context.state, symbols, news, options.mode)};
+  return f;
+}
+
+at::Tensor Motion::lambda(const at::Tensor& q) const {
+  return at::exp(q * std::log(config_.lambda_max / config_.lambda_min)) * config_.lambda_min;
+}
+
+Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, double drop,
+                               const Options& options) const {
+  Reference reference;
+  at::Tensor total;
+  std::vector<at::Tensor> stats;
+  const int64_t b = frames[0].batch();
+  const double pixels = static_cast<double>(frames[0].height() * frames[0].width());
+  for (size_t t = 0; t < frames.size(); ++t) {
+    const at::Tensor qt = q.select(1, static_cast<int64_t>(t));
+    const Level level{qt.reshape({b, 1, 1, 1})};
+    at::Tensor keep;
+    if (t > 0 && drop > 0) keep = at::rand({b, 1, 1, 1}, qt.options()) >= drop;
+    const Frame f = code(frames[t], reference, t > 0 ? vectors[t - 1] : VectorField{}, level, options, keep);
+    reference = f.next;
+    // PSNR is quoted as (6 Y + Cb + Cr) / 8 of the planes' decibels, i.e. a geometric mean of errors; the floor (63 dB) keeps flat
+    // chroma from ruling the gradient, the arithmetic share keeps every plane in sight.
+    const at::Tensor safe = f.mse + 5e-7;
+    const at::Tensor log_mse = six_to_one(safe.log()), plain = six_to_one(f.mse);
+    const at::Tensor distortion = 0.8 * log_mse.exp() + 0.2 * plain;
+    const at::Tensor bits = (f.bits_y + f.bits_z) / pixels;
+    const at::Tensor side = f.bits_v.defined() ? f.bits_v / pixels : at::zeros_like(bits);
+    const at::Tensor lambda_t = lambda(qt);
+    const at::Tensor weight = (lambda_t * 100).pow(-0.35);  // keeps the fine qualities from dominating the gradient
+    const at::Tensor loss = ((bits + side + lambda_t * 65025.0 * distortion) * weight).mean();
+    total = t == 0 ? loss : total + loss;
+    const at::Tensor row = at::stack({bits.mean(), side.mean(), log_mse.mean() * (1 / std::log(10.0)), at::ones({}, bits.options())});
+    stats.push_back(row.detach());
+  }
+  return {total * (1.0 / static_cast<double>(frames.size())), at::stack(stats)};
+}
+
+double Motion::shared_macs() const {
+  double at8 = 0, at16 = temporal_.macs() + mean_in_.macs() + mean_block_.macs() + first_mean_.macs() + second_in_.macs() + macs_of(means_) +
+                         second_mean_.macs();
+  if (config_.conditioning) at8 = reference_embed_.macs() + memory_.macs() + macs_of(reference_);
+  // Synthesis: an encoder needs the decoded picture as well. Interpolation: 16 taps for 1.5 samples.
+  at8 += (config_.conditioning ? dec_join_.macs() : 0.0) + macs_of(dec_patch_) + macs_of(head_) + unembed_.macs();
+  at16 += from_latent_.macs() + macs_of(dec_trunk_) + dec_up_.macs();
+  return at8 / 64 + at16 / 256 + prior_.macs() + (config_.conditioning ? 24.0 : 0.0);
+}
+
+double Motion::decode_macs() const { return shared_macs(); }
+
+double Motion::encode_macs() const {
+  const double at8 = embed_.macs() + (config_.conditioning ? enc_join_.macs() : 0.0) + macs_of(enc_patch_);
+  const double at16 = enc_down_.macs() + macs_of(enc_trunk_) + to_latent_.macs() + hyper_in_.macs() + hyper_block1_.macs();
+  return at8 / 64 + at16 / 256 + (hyper_down1_.macs() + hyper_block2_.macs()) / 1024 + hyper_down2_.macs() / 4096 + shared_macs();
+}
+
+}  // namespace tessera::models

@@ -1,0 +1,160 @@
+// The video networks `motion` and `motion-lite`: 8x8 patches, everything at 1/8 and 1/16 resolution from 1x1 and depthwise 3x3
+// operators, 64 quality levels by learned scales, conditional coding on the decoded past (Li et al., DCVC-DC 2023, DCVC-RT 2025).
+//
+// A predicted frame is coded in three steps:
+//   1. block vectors (vectors.h) move the last decoded picture into place;
+//   2. the moved picture and the moved decoder feature of the last frame give the context, a feature map at 1/8;
+//   3. analysis and synthesis code what the moved picture lacks, both seeing the context: latents y at 1/16, hyperlatents z at 1/64.
+// The synthesis adds to the moved picture, so what does not change is copied exactly and costs nothing; and the untrained network
+// is a hybrid codec that works: block DCT and Haar in the outer layers (docs/training.md), all else silent.
+// A key frame is the same network with a grey picture and a learned constant as its context.
+//
+// What the range coder depends on (docs/exactness.md): rows come from TemporalPrior's integers alone. Means are float: they see the
+// context and, in a second step, the half of the latents decoded before; they move no row, so that a decoder parses a whole
+// frame before any float is computed, and floats may differ in last bits between machines without touching a symbol.
+//
+// Shapes for B pictures of H x W (multiples of 16), h = H/16, w = W/16:
+//   context [B,2h,2w,C], latents, means, rows [B,h,w,M], hyperlatents [B,ceil(h/4),ceil(w/4),Z].
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "models/blocks.h"
+#include "models/params.h"
+#include "models/video/motion_config.h"
+#include "models/video/planes.h"
+#include "models/video/temporal_prior.h"
+#include "models/video/vectors.h"
+
+namespace tessera::models {
+
+class Motion {
+ public:
+  explicit Motion(const MotionConfig& config);
+  struct Uninitialised {};  // for weights that are about to be loaded
+  Motion(const MotionConfig& config, Uninitialised);
+
+  const MotionConfig& config() const { return config_; }
+  ParamSet& params() { return params_; }
+  const ParamSet& params() const { return params_; }
+  TemporalPrior& prior() { return prior_; }
+  const TemporalPrior& prior() const { return prior_; }
+  at::Tensor blend() const { return blend_; }
+  void to(at::Device device);  // parameters and frozen layers
+
+  // What a frame leaves to the next one. Only `state` belongs to the entropy path.
+  struct Reference {
+    Planes picture;      // decoded, clamped to 0..1
+    at::Tensor feature;  // [B,2h,2w,C]; undefined after a refresh
+    at::Tensor latents;  // decoded, [B,h,w,M]
+    at::Tensor gain;     // their gain, [B,1,1,M]
+    at::Tensor state;    // exact
+    bool defined() const { return picture.y.defined(); }
+  };
+  // What is known of a frame before its latents.
+  struct Context {
+    Planes moved;            // the prediction of the picture
+    at::Tensor feature;      // [B,2h,2w,C]
+    at::Tensor temporal;     // what the means see of the past, [B,h,w,mean_channels]
+    at::Tensor state;        // exact, moved
+    at::Tensor input_state;  // exact, as the last frame left it: the rows of vectors and hyperlatents come from it
+  };
+  // Of a key frame of H x W.
+  Context key_context(int64_t batch, int64_t height, int64_t width, const Level& level) const;
+  // Of a predicted frame. Without conditioning the vectors are not used. `keep` bool [B,1,1,1], false where the feature of a
+  // sample is dropped (a refresh); undefined: nowhere.
+  Context context(const Reference& reference, const VectorField& vectors, const Level& level, const at::Tensor& keep = {}) const;
+
+  struct Analysis {
+    at::Tensor y, z;  // scaled, not rounded
+  };
+  Analysis analysis(const Planes& x, const Context& context, const Level& level) const;
+
+  // Two steps; decode(step, mean) receives means [B,h,w,M] and returns decoded latents, of which those of the step are taken.
+  template <class Decode>
+  at::Tensor run_means(const at::Tensor& feature, const Context& context, const at::Tensor& gain, Decode&& decode) const {
+    const at::Tensor base = mean_base(feature, context);
+    const at::Tensor mean0 = first_mean_(base).to(at::kFloat) * gain;
+    const at::Tensor half = masked(0, decode(0, mean0));
+    const at::Tensor mean1 = second_mean(base, half, gain);
+    return half + masked(1, decode(1, mean1));
+  }
+  at::Tensor latent_gain(const Level& level) const { return gain_latent_(level.q); }
+
+  struct Decoded {
+    Planes picture;      // not clamped
+    at::Tensor feature;  // for the next frame
+  };
+  Decoded synthesis(const at::Tensor& y, const Context& context, const Level& level) const;
+
+  // Zero outside of the latents of the step: a checkerboard, of opposite colour in the two halves of the channels.
+  at::Tensor masked(int step, const at::Tensor& x) const;
+
+  // --- one frame as the trainer and the evaluation see it ---
+  struct Options {
+    bool noise = false;  // additive uniform noise for the rate, straight-through rounding for the rest
+    exact::Mode mode = exact::Mode::quantised;
+    int skip_below = 0;  // rows that are not coded: their symbols are zero (evaluation)
+  };
+  struct Frame {
+    at::Tensor symbols, rows;                // latents: residuals of the means (noisy with `noise`) and their rows
+    at::Tensor hyper_symbols, hyper_rows;
+    at::Tensor vector_symbols, vector_rows;  // [B,h,w,10]; undefined in a key frame
+    at::Tensor bits_y, bits_z, bits_v;       // [B], by the continuous model
+    at::Tensor mse;                          // [B,3]: Y, Cb, Cr
+    Reference next;
+  };
+  Frame code(const Planes& x, const Reference& reference, const VectorField& vectors, const Level& level, const Options& options,
+             const at::Tensor& keep = {}) const;
+
+  // --- training ---
+  struct Losses {
+    at::Tensor loss;  // scalar
+    at::Tensor stats; // [T,4] detached means over the batch: bits a luma sample of latents and hyperlatents, of vectors, weighted
+                      // log10 of the mean squared error (6:1:1), 1
+  };
+  // frames: T pictures; vectors: of frames 1..T-1; q [B,T] in 0..1. `drop`: probability that a sample's feature is dropped.
+  Losses forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, double drop,
+                 const Options& options) const;
+  at::Tensor lambda(const at::Tensor& q) const;
+
+  // Multiply-adds a luma sample of a predicted frame.
+  double encode_macs() const;
+  double decode_macs() const;
+
+ private:
+  void block_dct_init();
+  at::Tensor mean_base(const at::Tensor& feature, const Context& context) const;
+  at::Tensor second_mean(const at::Tensor& base, const at::Tensor& half, const at::Tensor& gain) const;
+  double shared_macs() const;
+
+  MotionConfig config_;
+  ParamSet params_;
+
+  at::Tensor start_, empty_;  // [C]: the context of a key frame, the feature after a refresh
+  Linear reference_embed_, memory_, temporal_;
+  std::vector<Block> reference_;
+  LearnedScale gain_context_;
+
+  Linear embed_, enc_join_, enc_down_, to_latent_;
+  std::vector<Block> enc_patch_, enc_trunk_;
+  LearnedScale gain_enc_, gain_latent_, gain_hyper_;
+  Linear hyper_in_, hyper_down1_, hyper_down2_;
+  Block hyper_block1_, hyper_block2_;
+
+  TemporalPrior prior_;
+  Linear mean_in_, first_mean_, second_in_, second_mean_;
+  Block mean_block_;
+  std::vector<Block> means_;
+
+  LearnedScale gain_delatent_, gain_dec_;
+  Linear from_latent_, dec_up_, dec_join_, unembed_;
+  std::vector<Block> dec_trunk_, dec_patch_, head_;
+  at::Tensor blend_;
+};
+
+}  // namespace tessera::models

@@ -1,0 +1,33 @@
+// The shape of a video network; stored with its weights.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/video/symbol_model.h"
+
+namespace tessera::models {
+
+struct MotionConfig {
+  int64_t patch_channels = 256;    // at 1/8
+  int64_t trunk_channels = 256;    // at 1/16
+  int64_t latents = 256;           // M, a multiple of 16
+  int64_t hyperlatents = 96;       // Z
+  int64_t hyper_channels = 160;    // hyper-analysis, exact hyper-synthesis
+  int64_t state_channels = 128;    // the exact temporal state, at 1/16
+  int64_t mean_channels = 192;     // the context model
+  int64_t enc_patch_blocks = 3, enc_trunk_blocks = 1;
+  int64_t reference_blocks = 4;
+  int64_t dec_trunk_blocks = 1, dec_patch_blocks = 3, head_blocks = 3;
+  int64_t mean_blocks = 1;
+  // false: no picture or feature of the past reaches analysis and synthesis; only the entropy model and the means look back
+  // (STEM, Sun et al. 2021), and pictures decode in parallel once their latents are known.
+  bool conditioning = true;
+  ScaleRows scales;
+  double lambda_min = 0.0006, lambda_max = 0.12;  // bits a luma sample per mean squared error in units of 1/255
+
+  std::string to_json() const;
+  static MotionConfig from_json(const std::string& text);  // throws std::runtime_error
+};
+
+}  // namespace tessera::models

@@ -1,0 +1,21 @@
+// Block motion search for whole batches, made of tensor operators only, so that it runs on any device and inside a CUDA graph:
+// exhaustive at a quarter of the resolution, then refined at full resolution down to quarter samples while neighbours exchange their
+// vectors, finally 8x8 quarters. The criterion is the sum of absolute differences plus the vectors' approximate bits.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "models/video/vectors.h"
+
+namespace tessera::models {
+
+struct SearchOptions {
+  int64_t reach = 32;      // luma samples in each direction of the exhaustive stage, a multiple of 4
+  bool quarters = true;    // 8x8 vectors
+};
+
+// current, reference: luma [B,1,H,W], multiples of 16, in 0..1. `penalty` [B,1,1]: cost of a bit in sums of absolute differences
+// of 8-bit samples; 1 / sqrt(lambda) matches the rate-distortion trade-off of lambda (Sullivan and Wiegand 1998). No gradients.
+VectorField search_vectors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options = {});
+
+}  // namespace tessera::models
