@@ -7,12 +7,12 @@ namespace {
 
 enum Tag : uint8_t { kTagMask = 63, kOptional = 64, kLast = 128 };
 
-bool known(uint8_t tag) { return tag >= 1 && tag <= 5; }
+bool known(uint8_t tag) { return tag >= 1 && tag <= 6; }
 
 }  // namespace
 
 const char* section_name(SectionTag tag) {
-  constexpr const char* kNames[] = {"hyperlatents", "latents", "alpha", "checksum", "side"};
+  constexpr const char* kNames[] = {"hyperlatents", "latents", "alpha", "checksum", "side", "indices"};
   const auto number = static_cast<uint8_t>(tag);
   return known(number) ? kNames[number - 1] : "unknown";
 }

@@ -72,28 +72,20 @@ std::string weights_folder(const std::string& wanted) {
   return TESSERA_SOURCE_WEIGHTS;
 }
 
-std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
+namespace {
+
+// The first file of the folder with that name and hash, by way of the cache. `load` makes a model of a path.
+template <class Model, class Load>
+std::shared_ptr<Model> find(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device, Load load) {
   static std::mutex mutex;
-  static std::map<std::pair<std::string, Device>, std::shared_ptr<models::StillModel>> loaded;
+  static std::map<std::pair<std::string, Device>, std::shared_ptr<Model>> loaded;
   const std::lock_guard lock(mutex);
   at::set_num_threads(1);  // loading would otherwise start threads that spin afterwards
-  if (device == Device::cuda) {
-    std::string why;
-    if (!models::load_cuda(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
-  }
   std::string found, problem;
   for (const std::string& path : candidates(folder, name)) {
-    std::shared_ptr<models::StillModel>& model = loaded[{path, device}];
+    std::shared_ptr<Model>& model = loaded[{path, device}];
     try {
-      if (!model) {
-        model = models::load_still(path);
-        if (device == Device::cuda) {
-#ifdef TESSERA_WITH_CUDA
-          models::cuda::register_kernels();
-#endif
-          model->network.to(at::Device(at::kCUDA, 0));
-        }
-      }
+      if (!model) model = load(path);
       if (model->name == name && (!hash || *hash == model->hash)) return model;
       if (model->name == name) found += (found.empty() ? "" : ", ") + hex(model->hash);
     } catch (const c10::Error&) {
@@ -107,6 +99,29 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
     throw Failure{{ErrorCode::model_missing, "the stream needs model " + name + " with hash " + hex(*hash) + "; installed: " + found}};
   }
   throw Failure{{ErrorCode::model_missing, "model \"" + name + "\" is not installed in " + folder}};
+}
+
+}  // namespace
+
+std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
+  if (device == Device::cuda) {
+    std::string why;
+    if (!models::load_cuda(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
+  }
+  return find<models::StillModel>(folder, name, hash, device, [&](const std::string& path) {
+    auto model = models::load_still(path);
+    if (device == Device::cuda) {
+#ifdef TESSERA_WITH_CUDA
+      models::cuda::register_kernels();
+#endif
+      model->network.to(at::Device(at::kCUDA, 0));
+    }
+    return model;
+  });
+}
+
+std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash) {
+  return find<models::audio::SpeechModel>(folder, name, hash, Device::cpu, models::audio::load_speech);
 }
 
 Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
@@ -126,11 +141,19 @@ Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
       info.name = entry("model");
       info.revision = static_cast<uint32_t>(std::strtoul(entry("revision").c_str(), nullptr, 10));
       info.training = one_line(entry("training"));
-      info.media = "image";
-      const models::Still network(models::StillConfig::from_json(entry("config")), models::Still::Uninitialised{});
-      info.parameters = static_cast<uint64_t>(network.params().count());
-      info.encode_kmac_per_pixel = network.encode_macs() / 1000;
-      info.decode_kmac_per_pixel = network.decode_macs() / 1000;
+      if (models::audio::is_speech(w.metadata)) {
+        const models::audio::Speech network(models::audio::SpeechConfig::from_json(entry("config")));
+        info.media = "audio";
+        info.parameters = static_cast<uint64_t>(network.params().count());
+        info.encode_mmac_per_second = network.encode_macs() / 1e6;
+        info.decode_mmac_per_second = network.decode_macs() / 1e6;
+      } else {
+        const models::Still network(models::StillConfig::from_json(entry("config")), models::Still::Uninitialised{});
+        info.media = "image";
+        info.parameters = static_cast<uint64_t>(network.params().count());
+        info.encode_kmac_per_pixel = network.encode_macs() / 1000;
+        info.decode_kmac_per_pixel = network.decode_macs() / 1000;
+      }
       out.push_back(info);
     }
     return {};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codec/tessera.h"
+#include "models/audio/speech_model.h"
 #include "models/still_model.h"
 
 namespace tessera {
@@ -17,5 +18,8 @@ std::string weights_folder(const std::string& wanted);
 // Loads NAME.safetensors (or NAME-*.safetensors with the given hash) onto the device; cached.
 // Throws Failure: model_missing, device.
 std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device);
+
+// The same for audio models, which stay on the CPU. Throws Failure: model_missing.
+std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash);
 
 }  // namespace tessera

@@ -1,4 +1,4 @@
-// Tessera's public interface: still images in, .tsr streams out, and back. No libtorch type appears here.
+// Tessera's public interface: still images in, .tsr streams out, and back; sound: codec/audio.h. No libtorch type appears here.
 //
 //   auto encoder = tessera::ImageEncoder::create({.quality = 40});
 //   auto bytes = encoder->encode(view, {});            // Result<Bytes>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "bitstream/status.h"
+#include "codec/audio.h"
 
 #define TESSERA_API __attribute__((visibility("default")))
 
@@ -125,6 +126,12 @@ struct StreamInfo {
   double decode_kmac_per_pixel = 0;         // 0 when the model is not available
   uint64_t predicted_memory = 0;            // bytes for decoding on the CPU
   std::optional<uint32_t> stored_checksum;  // of the decoded symbols, as the encoder stored it
+  // Audio only.
+  uint32_t sample_rate = 0;     // Hz
+  uint64_t samples = 0;         // for each channel
+  uint32_t block_samples = 0;   // a packet
+  double bit_rate = 0;          // bit/s of the whole file
+  double decode_mmac_per_second = 0;  // of sound; 0 when the model is not available
 };
 
 // What one run of the encoder or decoder did.
@@ -182,7 +189,8 @@ struct ModelInfo {
   std::string file;
   uint64_t file_bytes = 0;
   uint64_t parameters = 0;
-  double encode_kmac_per_pixel = 0, decode_kmac_per_pixel = 0;
+  double encode_kmac_per_pixel = 0, decode_kmac_per_pixel = 0;    // of an image
+  double encode_mmac_per_second = 0, decode_mmac_per_second = 0;  // of sound
   std::string training;  // one line: data, steps, device minutes
 };
 TESSERA_API Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir = {});

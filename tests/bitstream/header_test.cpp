@@ -219,6 +219,8 @@ TEST(Header, TileCounts) {
 
 TEST(ModelNames, NumbersAndNamesMatch) {
   EXPECT_EQ(model_number("still"), 1);
+  EXPECT_EQ(model_number("speech"), 2);
+  EXPECT_EQ(model_number("sound"), 3);
   for (int number = 1; number < 256; ++number) {
     const auto name = model_name(static_cast<uint8_t>(number));
     if (name.empty()) continue;
