@@ -7,6 +7,7 @@
 
 #include "apps/tessera-train/audio_pack.h"
 #include "apps/tessera-train/audio_trainer.h"
+#include "apps/tessera-train/index_trainer.h"
 #include "apps/tessera-train/recipe.h"
 #include "apps/tessera-train/still_trainer.h"
 
@@ -24,6 +25,10 @@ int main(int argc, char** argv) {
   pack->add_option("--rate", pack_rate, "sample rate in Hz")->check(CLI::Range(1000, 768000));
   pack->add_option("--channels", pack_channels, "1 or 2")->check(CLI::Range(1, 2));
   pack->add_option("files", raw_files, "raw files, one clip each")->required();
+
+  // tessera-train index: the index model of an audio model.
+  tessera::train::IndexOptions index_options;
+  CLI::App* index = tessera::train::add_index_command(app, index_options);
 
   app.add_option("--recipe", recipe_path, "recipe file, e.g. data/recipes/still.json");
   app.add_option("--data", options.data, "dataset pack to train on (audio pack for audio models)");
@@ -46,6 +51,7 @@ int main(int argc, char** argv) {
       tessera::train::write_audio_pack(pack_path, raw_files, pack_rate, pack_channels);
       return 0;
     }
+    if (index->parsed()) return tessera::train::train_index(index_options);
     if (recipe_path.empty() || options.data.empty() || options.out.empty()) {
       std::fprintf(stderr, "tessera-train: --recipe, --data and --out are needed\n");
       return 2;

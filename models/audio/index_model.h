@@ -25,17 +25,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "bitstream/status.h"
 
-namespace at {
-class Tensor;
-}
 namespace tessera::models {
 struct Weights;
 }

@@ -1,0 +1,60 @@
+// The index model (models/audio/index_model.h) in floating point, to be trained, and its rounding to the integers of the coder.
+//
+// Shapes: L levels, G groups, C classes of M members, H channels of an embedding, N context channels, B packets of T frames.
+// Activations are in units of the latents (unit variance), logits in octaves (base-2 softmax).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tessera::train {
+
+struct IndexShape {
+  int64_t groups = 1, levels = 16, codes = 1024;
+  int64_t classes = 32, members = 32;
+  int64_t embedding = 64;  // H
+  int64_t context = 64;    // N
+  int64_t decay = 3;       // the average moves by 2^-decay of the distance at each frame
+};
+
+class IndexNetwork {
+ public:
+  // codebooks float32 [L,G,K,d]: embeddings begin as the codes (projected to H channels when d > H).
+  // counts float32 [L,G,K]: uses in the training data, for the first biases.
+  IndexNetwork(const at::Tensor& codebooks, const at::Tensor& counts, int64_t embedding, int64_t context);
+
+  const IndexShape& shape() const { return shape_; }
+
+  // Code numbers [B,T,l,G] (int64) to positions class * M + member, and packets to their cost.
+  at::Tensor positions(const at::Tensor& indices) const;
+  // positions int64 [B,T,l,G], l <= L -> bits [l] summed over everything else. `keep` < 1: share of context channels kept (dropout).
+  at::Tensor bits(const at::Tensor& positions, double keep) const;
+
+  // Everything that is learned, by name; and the multiplier of the learning rate for each.
+  struct Parameter {
+    std::string name;
+    at::Tensor value;
+    double rate = 1;
+  };
+  std::vector<Parameter>& parameters() { return parameters_; }
+
+  // The integers of the coder (tensors "index.*").
+  std::map<std::string, at::Tensor> freeze() const;
+
+ private:
+  at::Tensor& add(const std::string& name, at::Tensor value, double rate);
+  const at::Tensor& get(const std::string& name) const;
+
+  IndexShape shape_;
+  at::Tensor order_;      // int64 [L,G,C*M], -1: absent
+  at::Tensor position_;   // int64 [L,G,K]
+  at::Tensor absent_;     // float32 [L,G,C*M]: a large negative number where absent
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace tessera::train
