@@ -61,7 +61,7 @@ Motion::Motion(const MotionConfig& config, Uninitialised) : config_(config) {
   if (config.conditioning) {
     start_ = p.add("context.start", {c8}, 0.0, 0.0, ParamKind::edge);
     empty_ = p.add("context.empty", {c8}, 0.0, 0.0, ParamKind::edge);
-    reference_embed_ = Linear(p, "context.embed", kPatchSamples, c8, 0.02, ParamKind::edge);
+    reference_embed_ = Linear(p, "context.embed", kPatchSamples, c8, 0.005, ParamKind::edge);
     memory_ = Linear(p, "context.memory", c8, c8, 0.1 * fan(c8));
     reference_ = make_blocks(p, "context.block", config.reference_blocks, c8);
     gain_context_ = LearnedScale(p, "context.gain", c8, 1.0, 1.0);
@@ -72,12 +72,12 @@ Motion::Motion(const MotionConfig& config, Uninitialised) : config_(config) {
     temporal_ = Linear(p, "mean.temporal", m, mc, 0.1 * fan(m));
   }
 
-  embed_ = Linear(p, "analysis.embed", 2 * kPatchSamples, c8, 0.02, ParamKind::edge);
+  embed_ = Linear(p, "analysis.embed", 2 * kPatchSamples, c8, 0.005, ParamKind::edge);
   enc_patch_ = make_blocks(p, "analysis.patch", config.enc_patch_blocks, c8);
   gain_enc_ = LearnedScale(p, "analysis.gain", c8, 1.0, 1.0);
-  enc_down_ = Linear(p, "analysis.down", 4 * c8, c16, 0.002);
+  enc_down_ = Linear(p, "analysis.down", 4 * c8, c16, 0.0005);
   enc_trunk_ = make_blocks(p, "analysis.trunk", config.enc_trunk_blocks, c16);
-  to_latent_ = Linear(p, "analysis.latent", c16, m, 0.002);
+  to_latent_ = Linear(p, "analysis.latent", c16, m, 0.0005);
   gain_latent_ = LearnedScale(p, "analysis.latent_gain", m, coarse, fine);
 
   hyper_in_ = Linear(p, "hyper_analysis.in", m, hc, fan(m));
@@ -89,17 +89,18 @@ Motion::Motion(const MotionConfig& config, Uninitialised) : config_(config) {
 
   prior_ = TemporalPrior(p, config);
 
+  // Means start at zero: random ones of a context with a large mean would drown the latents.
   mean_in_ = Linear(p, "mean.in", hc, mc, fan(hc));
   mean_block_ = Block(p, "mean.first_block", mc);
-  first_mean_ = Linear(p, "mean.first", mc, m, 0.1 * fan(mc));
+  first_mean_ = Linear(p, "mean.first", mc, m, 0.0);
   second_in_ = Linear(p, "mean.second_in", mc + m, mc, fan(mc + m));
   means_ = make_blocks(p, "mean.block", config.mean_blocks, mc);
-  second_mean_ = Linear(p, "mean.second", mc, m, 0.1 * fan(mc));
+  second_mean_ = Linear(p, "mean.second", mc, m, 0.0);
 
   gain_delatent_ = LearnedScale(p, "synthesis.latent_gain", m, 1.0 / coarse, 1.0 / fine);
-  from_latent_ = Linear(p, "synthesis.latent", m, c16, 0.002);
+  from_latent_ = Linear(p, "synthesis.latent", m, c16, 0.0005);
   dec_trunk_ = make_blocks(p, "synthesis.trunk", config.dec_trunk_blocks, c16);
-  dec_up_ = Linear(p, "synthesis.up", c16, 4 * c8, 0.002);
+  dec_up_ = Linear(p, "synthesis.up", c16, 4 * c8, 0.0005);
   gain_dec_ = LearnedScale(p, "synthesis.gain", c8, 1.0, 1.0);
   dec_patch_ = make_blocks(p, "synthesis.patch", config.dec_patch_blocks, c8);
   head_ = make_blocks(p, "synthesis.head", config.head_blocks, c8);

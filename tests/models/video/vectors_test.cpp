@@ -1,0 +1,128 @@
+// Motion vectors: prediction and its inverse, compensation, search.
+#include "models/video/vectors.h"
+
+#include <gtest/gtest.h>
+
+#include "models/video/motion_search.h"
+#include "tests/models/tensors.h"
+#include "tests/models/video/tiny_motion.h"
+
+namespace tessera::models {
+namespace {
+
+using test::close;
+using test::moving_texture;
+using test::random_integers;
+using test::random_normal;
+using test::same;
+
+TEST(Vectors, RebuildInvertsThePrediction) {
+  uint64_t seed = 1;
+  for (const auto& [h, w] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 7}, {6, 1}, {2, 2}, {9, 13}}) {
+    const at::Tensor v = random_integers({2, h, w, 2}, 300, seed++);
+    EXPECT_TRUE(same(rebuild_vectors(v - predict_vectors(v)), v)) << h << " x " << w;
+  }
+}
+
+TEST(Vectors, MedianOfTheNeighbours) {
+  at::Tensor v = at::zeros({1, 2, 3, 2});
+  v[0][0][1][0] = 5;   // top
+  v[0][0][2][0] = 9;   // top right
+  v[0][1][0][0] = 7;   // left
+  EXPECT_EQ(predict_vectors(v)[0][1][1][0].item<float>(), 7.f);
+  EXPECT_EQ(predict_vectors(v)[0][0][2][0].item<float>(), 5.f);  // first row: the left one
+  EXPECT_EQ(predict_vectors(v)[0][1][0][0].item<float>(), 0.f);  // first column: median of top, top, top right
+}
+
+// A pan costs one vector.
+TEST(Vectors, AUniformFieldLeavesOneResidual) {
+  const at::Tensor v = at::full({1, 4, 5, 2}, -12.f);
+  const at::Tensor residual = v - predict_vectors(v);
+  EXPECT_EQ(residual.ne(0).sum().item<int64_t>(), 2);
+}
+
+TEST(Vectors, DamagedResidualsStayInRange) {
+  const at::Tensor v = rebuild_vectors(at::full({1, 8, 8, 2}, 3000.f));
+  EXPECT_LE(v.abs().max().item<float>(), static_cast<float>(kVectorMax));
+}
+
+TEST(Vectors, DenseOrder) {
+  VectorField f = zero_vectors(1, 1, 2, at::TensorOptions().dtype(at::kFloat));
+  f.coarse[0][0][1][0] = 10;
+  f.delta[0][0][1][2 * 2 + 1] = 3;  // bottom left, y
+  const at::Tensor d = dense_vectors(f);
+  EXPECT_EQ(d.sizes(), at::IntArrayRef({1, 2, 4, 2}));
+  EXPECT_EQ(d[0][1][2][0].item<float>(), 10.f);
+  EXPECT_EQ(d[0][1][2][1].item<float>(), 3.f);
+  EXPECT_EQ(d[0][0][2][1].item<float>(), 0.f);
+  EXPECT_EQ(d[0][1][1][0].item<float>(), 0.f);
+}
+
+TEST(Vectors, WholeSampleWarpIsAShift) {
+  const Planes p = {random_normal({1, 1, 32, 32}, 5), random_normal({1, 2, 16, 16}, 6)};
+  VectorField f = zero_vectors(1, 2, 2, p.y.options());
+  f.coarse.select(3, 0).fill_(4 * 2);
+  f.coarse.select(3, 1).fill_(-4 * 4);
+  const Planes moved = warp(p, dense_vectors(f));
+  EXPECT_TRUE(close(moved.y.narrow(2, 8, 16).narrow(3, 8, 16), p.y.narrow(2, 4, 16).narrow(3, 10, 16), 1e-4));
+  EXPECT_TRUE(close(moved.uv.narrow(2, 4, 8).narrow(3, 4, 8), p.uv.narrow(2, 2, 8).narrow(3, 5, 8), 1e-4));
+}
+
+TEST(Vectors, GatherCopiesExactlyAndClampsAtTheEdges) {
+  const at::Tensor x = random_normal({2, 3, 4, 5}, 7);
+  at::Tensor shift = at::zeros({2, 3, 4, 2});
+  EXPECT_TRUE(same(gather_blocks(x, shift), x));
+  shift[1][0][0][0] = 2;
+  shift[1][0][0][1] = 1;
+  shift[0][2][3][0] = 100;
+  shift[0][2][3][1] = -100;
+  const at::Tensor y = gather_blocks(x, shift);
+  EXPECT_TRUE(same(y[1][0][0], x[1][1][2]));
+  EXPECT_TRUE(same(y[0][2][3], x[0][0][3]));
+}
+
+TEST(Vectors, WholeShiftRounds) {
+  const at::Tensor v = at::tensor(std::vector<float>{-33, -32, -31, 0, 31, 32, 95, 96});
+  EXPECT_TRUE(same(whole_shift(v, 64), at::tensor(std::vector<float>{-1, 0, 0, 0, 0, 1, 1, 2})));
+}
+
+class Search : public testing::TestWithParam<std::pair<double, double>> {};
+
+TEST_P(Search, FindsAPan) {
+  const auto [dx, dy] = GetParam();
+  const Planes before = moving_texture(96, 128, dx, dy, 0), now = moving_texture(96, 128, dx, dy, 1);
+  const VectorField f = search_vectors(now.y, before.y, at::full({1, 1, 1}, 4.0));
+  // Away from the edges, where the match lies outside of the picture.
+  const at::Tensor inner = f.coarse.narrow(1, 2, 2).narrow(2, 2, 4);
+  const at::Tensor expected = at::tensor(std::vector<float>{static_cast<float>(-4 * dx), static_cast<float>(-4 * dy)});
+  EXPECT_LE((inner - expected).abs().max().item<float>(), 1.f) << inner;
+  const Planes moved = warp(before, dense_vectors(f));
+  const double error = (moved.y - now.y).narrow(2, 32, 32).narrow(3, 32, 64).square().mean().item<double>();
+  EXPECT_LT(error, 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Speeds, Search, testing::Values(std::pair{0.0, 0.0}, std::pair{3.0, -2.0}, std::pair{-21.0, 13.0}, std::pair{0.25, 0.5}, std::pair{-5.75, 1.5}));
+
+TEST(Search, StillPicturesHaveNoVectors) {
+  const Planes p = moving_texture(64, 64, 0, 0, 0, 2);
+  const VectorField f = search_vectors(p.y, p.y, at::full({2, 1, 1}, 8.0));
+  EXPECT_EQ(f.coarse.abs().max().item<float>(), 0.f);
+  EXPECT_EQ(f.delta.abs().max().item<float>(), 0.f);
+}
+
+TEST(Search, QuartersFollowASmallObject) {
+  const Planes still = moving_texture(64, 64, 0, 0, 0);
+  at::Tensor before = still.y.clone(), now = still.y.clone();
+  const at::Tensor object = at::rand({8, 8});
+  before[0][0].narrow(0, 24, 8).narrow(1, 24, 8).copy_(object);
+  now[0][0].narrow(0, 24, 8).narrow(1, 26, 8).copy_(object);
+  now[0][0].narrow(0, 24, 8).narrow(1, 24, 2).copy_(still.y[0][0].narrow(0, 24, 8).narrow(1, 24, 2));
+  const auto error = [&](bool quarters) {
+    const VectorField f = search_vectors(now, before, at::full({1, 1, 1}, 2.0), {.reach = 16, .quarters = quarters});
+    return (warp_luma(before, dense_vectors(f)) - now).square().sum().item<double>();
+  };
+  EXPECT_LT(error(true), 0.7 * error(false));
+}
+
+}  // namespace
+}  // namespace tessera::models
