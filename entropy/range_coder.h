@@ -6,8 +6,8 @@
 // topmost interval also gets what the division leaves.
 //
 // The end: of all values in the final interval the encoder takes the one with the most zero bytes at its end, and zero bytes at the end of a
-// section are not stored; a decoder reads zeros beyond the last byte. So a section without symbols is empty, and a section's last byte is
-// never zero.
+// section are not stored; a decoder reads zeros beyond the last byte. So a section without symbols is empty, a section's last byte is
+// never zero, and every sequence of symbols has exactly one section, which the decoder verifies.
 #pragma once
 
 #include <cstddef>
@@ -71,7 +71,9 @@ class RangeEncoder {
 class RangeDecoder {
  public:
   explicit RangeDecoder(std::span<const std::byte> bytes) : bytes_(bytes) {
-    for (int i = 0; i < 4; ++i) code_ = code_ << 8 | next();
+    for (int i = 0; i < 4; ++i) next();
+    code_ = window_;
+    outside_ = code_ == range_;
   }
 
   // A number in 0..2^precision - 1, inside of the next symbol's interval.
@@ -91,10 +93,13 @@ class RangeDecoder {
     }
   }
 
-  // After the last symbol: false when no encoder can have written these bytes, because there are more of them than the symbols need,
-  // or the last one is zero, or the code lies outside of the last interval.
+  // After the last symbol: true when an encoder writes exactly these bytes for these symbols.
   bool at_end() const {
-    return at_ >= bytes_.size() && code_ < range_ && (bytes_.empty() || bytes_.back() != std::byte{0});
+    if (at_ < bytes_.size() || outside_ || (!bytes_.empty() && bytes_.back() == std::byte{0})) return false;
+    // The interval's low end, but for the bytes already passed; RangeEncoder::finish() chooses from it.
+    const uint32_t low = window_ - code_;
+    const bool whole = low == 0 || uint64_t{low} + range_ > uint64_t{1} << 32;
+    return window_ == (whole ? 0 : (low + (kLow - 1)) / kLow * kLow);
   }
 
  private:
@@ -102,12 +107,16 @@ class RangeDecoder {
 
   uint8_t next() {
     const size_t i = at_++;
-    return i < bytes_.size() ? static_cast<uint8_t>(bytes_[i]) : uint8_t{0};
+    const auto byte = i < bytes_.size() ? static_cast<uint8_t>(bytes_[i]) : uint8_t{0};
+    window_ = window_ << 8 | byte;
+    return byte;
   }
 
   std::span<const std::byte> bytes_;
   size_t at_ = 0;
-  uint32_t code_ = 0, range_ = 0xffffffffu, unit_ = 0;
+  uint32_t window_ = 0;  // the last four bytes
+  uint32_t code_ = 0, range_ = 0xffffffffu, unit_ = 0;  // code_ < range_ unless outside_
+  bool outside_ = false;  // the code begins with the one number beyond the first interval
 };
 
 }  // namespace tessera::entropy

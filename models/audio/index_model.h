@@ -71,9 +71,9 @@ class IndexModel {
   // Context reset at the beginning. levels in 1..levels(), indices.size() == frames * levels * groups(); otherwise, or with an index
   // >= codes(), std::invalid_argument.
   std::vector<std::byte> encode(std::span<const uint16_t> indices, int64_t frames, int64_t levels) const;
-  // `corrupt` when no encoder can have written these bytes for this many frames and levels, `invalid_argument` for a number of levels or
-  // frames out of range. Any input is handled in time linear in frames * levels * groups(): bytes that are damaged decode to other
-  // indices as a rule, which only a checksum can notice.
+  // `corrupt` when no encoder writes exactly these bytes for this many frames and levels, `invalid_argument` for a number of levels or
+  // frames out of range. Any input is handled in time linear in frames * levels * groups(). Damaged bytes of the right length may decode
+  // to other indices: a checksum is the caller's business.
   Result<std::vector<uint16_t>> decode(std::span<const std::byte> data, int64_t frames, int64_t levels) const;
 
   // The same with the context carried on in `state`. The number of levels may change between calls. After an error the state is reset.
