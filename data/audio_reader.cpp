@@ -158,10 +158,6 @@ struct AudioReader::State {
 };
 
 Result<AudioReader> AudioReader::open(const std::string& path, const AudioWish& wish) {
-  if (wish.sample_rate > kMaxRate || wish.channels > kMaxChannels) {
-    return {ErrorCode::invalid_argument, "at most " + std::to_string(kMaxRate) + " Hz and " +
-                                             std::to_string(kMaxChannels) + " channels can be asked for"};
-  }
   auto decoder = av::Decoder::open(path, AVMEDIA_TYPE_AUDIO, 1);
   if (!decoder) return decoder.status();
   auto state = std::make_unique<State>();
@@ -178,16 +174,27 @@ Result<AudioReader> AudioReader::open(const std::string& path, const AudioWish& 
             state->decoder->name() + ": the audio stream has no sample rate or no channels"};
   }
   state->source = properties_of(parameters);
-  state->rate = wish.sample_rate != 0 ? static_cast<int>(wish.sample_rate) : parameters.sample_rate;
+  AudioReader reader(std::move(state));
+  TESSERA_RETURN_IF_ERROR(reader.ask(wish));
+  return reader;
+}
+
+Status AudioReader::ask(const AudioWish& wish) {
+  if (wish.sample_rate > kMaxRate || wish.channels > kMaxChannels) {
+    return {ErrorCode::invalid_argument, "at most " + std::to_string(kMaxRate) + " Hz and " +
+                                             std::to_string(kMaxChannels) + " channels can be asked for"};
+  }
+  const AVCodecParameters& parameters = *state_->decoder->stream()->codecpar;
+  state_->rate = wish.sample_rate != 0 ? static_cast<int>(wish.sample_rate) : parameters.sample_rate;
   if (wish.channels == 0 || static_cast<int>(wish.channels) == parameters.ch_layout.nb_channels) {
-    state->layout.set(parameters.ch_layout);
+    state_->layout.set(parameters.ch_layout);
     if (parameters.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
-      state->layout.set_default(parameters.ch_layout.nb_channels);
+      state_->layout.set_default(parameters.ch_layout.nb_channels);
     }
   } else {
-    state->layout.set_default(static_cast<int>(wish.channels));
+    state_->layout.set_default(static_cast<int>(wish.channels));
   }
-  return AudioReader(std::move(state));
+  return {};
 }
 
 Result<size_t> AudioReader::read(std::span<float> samples) {

@@ -38,6 +38,9 @@ class AudioReader {
   AudioReader& operator=(AudioReader&&) noexcept;
   ~AudioReader();
 
+  // Another wish, once what the file has is known; before the first read(). Errors: those of the wish in open().
+  Status ask(const AudioWish& wish);
+
   // Fills `samples` (a multiple of channels()) as far as there is sound; returns the frames, fewer than asked
   // for only at the end, 0 at and after it. Full scale is -1..1, but the values may exceed it. Packets that
   // cannot be decoded are left out and counted. An error comes after the last sound before it. Errors: io,

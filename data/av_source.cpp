@@ -8,6 +8,7 @@
 
 #include "data/av_error.h"
 #include "data/byte_file.h"
+#include "data/standard_input.h"
 
 namespace tessera::media::av {
 namespace {
@@ -49,6 +50,12 @@ Status Source::status() const { return error_ == 0 ? Status() : io_failure(name_
 
 int Source::read(void* self, uint8_t* bytes, int size) {
   auto* source = static_cast<Source*>(self);
+  if (!source->owned_) {
+    if (const size_t count = take_peeked(bytes, static_cast<size_t>(size)); count > 0) {
+      source->total_ += count;
+      return static_cast<int>(count);
+    }
+  }
   for (;;) {
     const ssize_t count = ::read(source->fd_, bytes, static_cast<size_t>(size));
     if (count > 0) {

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "data/standard_input.h"
+
 namespace tessera::media {
 namespace {
 
@@ -86,7 +88,8 @@ Result<std::vector<uint8_t>> read_file(const std::string& path, uint64_t max_byt
   size_t used = 0;
   for (;;) {
     bytes.resize(std::max<size_t>(bytes.capacity(), used + 65536));
-    const ssize_t count = ::read(file.get(), bytes.data() + used, bytes.size() - used);
+    const size_t ahead = standard ? take_peeked(bytes.data() + used, bytes.size() - used) : 0;
+    const ssize_t count = ahead > 0 ? static_cast<ssize_t>(ahead) : ::read(file.get(), bytes.data() + used, bytes.size() - used);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return io_error("read", name, errno);
     if (count == 0) break;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -21,13 +22,22 @@ namespace tessera::cli {
 // One finished file.
 struct Outcome {
   uint64_t stream_bytes = 0;  // of the .tsr side
-  uint64_t pixels = 0;
+  uint64_t pixels = 0;   // of a picture
+  double duration = 0;   // of sound, seconds
   double seconds = 0;
   std::string note;  // goes into the summary line: "quality 32"
 };
 
 inline double bits_per_pixel(uint64_t bytes, uint64_t pixels) {
   return pixels == 0 ? 0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(pixels);
+}
+
+// "0.4321 bpp" for pictures, "6.01 kbit/s, 58 times real time" for sound.
+inline std::string rate_text(uint64_t bytes, uint64_t pixels, double duration, double seconds) {
+  if (duration > 0) {
+    return fmt::format("{:.3f} kbit/s, {:.0f} times real time", 8e-3 * static_cast<double>(bytes) / duration, duration / std::max(seconds, 1e-9));
+  }
+  return fmt::format("{:.4f} bpp", bits_per_pixel(bytes, pixels));
 }
 
 inline std::string shown(const std::string& name) { return name == "-" ? "standard stream" : name; }
@@ -92,16 +102,19 @@ int run_batch(const std::vector<Job>& jobs, const Common& common, MakeWorker mak
     ++good;
     total.stream_bytes += outcomes[i].stream_bytes;
     total.pixels += outcomes[i].pixels;
+    total.duration += outcomes[i].duration;
     if (jobs.size() == 1 && !common.quiet) {
-      fmt::print(stderr, "{} -> {}: {}, {} bytes, {:.4f} bpp, {:.2f} s\n", shown(jobs[i].input),
-                 shown(jobs[i].output), outcomes[i].note, outcomes[i].stream_bytes,
-                 bits_per_pixel(outcomes[i].stream_bytes, outcomes[i].pixels), outcomes[i].seconds);
+      const Outcome& one = outcomes[i];
+      fmt::print(stderr, "{} -> {}: {}, {} bytes, {}, {:.2f} s\n", shown(jobs[i].input), shown(jobs[i].output), one.note,
+                 one.stream_bytes, rate_text(one.stream_bytes, one.pixels, one.duration, one.seconds), one.seconds);
     }
   }
   if (jobs.size() > 1 && !common.quiet) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    fmt::print(stderr, "{} of {} files, {} bytes, {:.4f} bpp, {:.2f} s\n", good, jobs.size(),
-               total.stream_bytes, bits_per_pixel(total.stream_bytes, total.pixels), seconds);
+    // Of pictures and sound together neither rate says anything.
+    const bool mixed = total.pixels > 0 && total.duration > 0;
+    fmt::print(stderr, "{} of {} files, {} bytes, {}{:.2f} s\n", good, jobs.size(), total.stream_bytes,
+               mixed ? "" : rate_text(total.stream_bytes, total.pixels, total.duration, seconds) + ", ", seconds);
   }
   return code;
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "apps/tessera/exit_codes.h"
@@ -51,8 +52,19 @@ void add_output(CLI::App& command, Output& output, bool& overwrite) {
   command.add_flag("-n,--no-overwrite", output.keep_existing, "Fail where an output exists")->excludes(force);
 }
 
+// "6000", "6k", "6.5K" in bit/s. Throws CLI::ValidationError.
+double bit_rate_of(const std::string& text) {
+  char* end = nullptr;
+  double value = std::strtod(text.c_str(), &end);
+  if (end != text.c_str() && (*end == 'k' || *end == 'K')) value *= 1000, ++end;
+  if (end == text.c_str() || *end != '\0' || !(value > 0 && value < 1e9)) {
+    throw CLI::ValidationError("--bitrate", text + " is no bit rate: 6000 or 6k");
+  }
+  return value;
+}
+
 void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
-  auto* c = app.add_subcommand("encode", "Encode pictures (PNG, JPEG, WebP, TIFF, PPM, BMP) to .tsr streams");
+  auto* c = app.add_subcommand("encode", "Encode pictures (PNG, JPEG, WebP, TIFF, PPM, BMP) and sound (what FFmpeg reads) to .tsr streams");
   add_files(*c, o.common, "IN [OUT.tsr], or IN... with --out-dir; - for a standard stream");
   auto* quality = c->add_option("-q,--quality", o.quality, "0 (smallest) to 63 (best) (32)")
                       ->check(CLI::Range(0, 63).description(""))
@@ -61,7 +73,13 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->check(CLI::Range(0.001, 48.0).description(""))
       ->excludes(quality)
       ->type_name("X");
-  c->add_option("--model", o.model, "Model (still); see tessera models")->type_name("NAME");
+  c->add_option_function<std::string>("--bitrate", [&o](const std::string& text) { o.bit_rate = bit_rate_of(text); },
+                                      "Sound: bit/s of the whole file, or with a k (speech: 6k, sound: 12k)")
+      ->excludes(quality)
+      ->type_name("RATE");
+  c->add_flag("--low-delay", o.low_delay, "Sound: packets of about 25 ms, and the model's causal variant");
+  c->add_option("--model", o.model, "Model (still; sound: speech or sound, by channels and rate); see tessera models")
+      ->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5); from 7 on the latents are refined: 25, 75, 250 rounds")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
@@ -75,12 +93,12 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
 }
 
 void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
-  auto* c = app.add_subcommand("decode", "Decode .tsr streams to pictures");
+  auto* c = app.add_subcommand("decode", "Decode .tsr streams to pictures and sound");
   add_files(*c, o.common, "IN.tsr [OUT], or IN.tsr... with --out-dir; - for a standard stream");
   c->add_option("--format", o.format,
-                "png, jpg, webp, tif, ppm, pgm or bmp (by the output's extension, or png)")
-      ->check(
-          CLI::IsMember({"png", "jpg", "jpeg", "webp", "tif", "tiff", "ppm", "pgm", "bmp"}).description(""))
+                "png, jpg, webp, tif, ppm, pgm, bmp; wav, flac, opus, mp4 (by the output's extension, or png and wav)")
+      ->check(CLI::IsMember({"png", "jpg", "jpeg", "webp", "tif", "tiff", "ppm", "pgm", "bmp", "wav", "flac", "opus", "mp4", "m4a"})
+                  .description(""))
       ->type_name("EXT");
   c->add_option("--max-pixels", o.max_pixels, "Refuse larger pictures (268435456)")->type_name("N");
   c->add_option("--max-memory", o.max_memory_mib, "Refuse streams that need more memory, in MiB (8192)")

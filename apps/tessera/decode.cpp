@@ -1,8 +1,10 @@
-// `tessera decode`: streams in, pictures out.
+// `tessera decode`: streams in, pictures or sound out.
 #include <optional>
 
 #include "apps/tessera/batch.h"
 #include "apps/tessera/convert.h"
+#include "apps/tessera/media_kind.h"
+#include "apps/tessera/sound.h"
 #include "data/byte_file.h"
 #include "data/picture_io.h"
 
@@ -28,6 +30,9 @@ class DecodeWorker {
 
   Status operator()(const Job& job, Outcome& outcome) {
     TESSERA_RETURN_IF_ERROR(check_output(job.output, options_.output.keep_existing));
+    const auto type = type_of_stream(job.input);
+    if (!type) return type.status();
+    if (*type == MediaType::sound) return decode_sound(job, options_, decoder_options_.progress, outcome);
     auto stream = media::read_file(job.input);
     if (!stream) return stream.status();
     if (!decoder_) {
@@ -62,12 +67,18 @@ int decode_command(const DecodeOptions& options) {
   const std::string extension = options.format.empty() ? "png" : options.format;
   auto jobs = plan_jobs(options.common.files, options.output.out_dir, extension, Direction::decode);
   if (!jobs) return fail(jobs.status()), kExitUsage;
-  for (const Job& job : *jobs) {
+  for (Job& job : *jobs) {
+    // The name that was given to an output presumes a picture, as long as nobody named one.
+    const bool own_name = !options.output.out_dir.empty() || options.common.files.size() == 1;
+    if (own_name && options.format.empty() && job.output != "-") {
+      const auto type = type_of_stream(job.input);
+      if (type && *type == MediaType::sound) job.output = std::filesystem::path(job.output).replace_extension("wav").string();
+    }
     // Known before any work: the extension of an output that the user named.
     const bool special = job.output == "-" || job.output.rfind("/dev/", 0) == 0;
-    if (options.format.empty() && !special && !media::format_of_name(job.output)) {
+    if (options.format.empty() && !special && !media::format_of_name(job.output) && !is_sound_extension(lower_extension(job.output))) {
       return fail({ErrorCode::invalid_argument,
-                   job.output + ": the extension is none of png, jpg, webp, tif, ppm, pgm, bmp"}),
+                   job.output + ": the extension is none of png, jpg, webp, tif, ppm, pgm, bmp, wav, flac, opus, mp4, m4a"}),
              kExitUsage;
     }
   }

@@ -1,9 +1,11 @@
-// `tessera encode`: pictures in, streams out.
+// `tessera encode`: pictures or sound in, streams out.
 #include <memory>
 #include <optional>
 
 #include "apps/tessera/batch.h"
 #include "apps/tessera/convert.h"
+#include "apps/tessera/media_kind.h"
+#include "apps/tessera/sound.h"
 #include "data/byte_file.h"
 #include "data/picture_io.h"
 
@@ -12,7 +14,7 @@ namespace {
 
 EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progress progress) {
   EncoderOptions result;
-  result.model = options.model;
+  if (!options.model.empty()) result.model = options.model;
   result.quality = options.quality;
   result.bpp = options.bpp;
   result.device = options.common.device;
@@ -33,6 +35,12 @@ class EncodeWorker {
 
   Status operator()(const Job& job, Outcome& outcome) {
     TESSERA_RETURN_IF_ERROR(check_output(job.output, options_.output.keep_existing));
+    const auto type = type_of_input(job.input);
+    if (!type) return type.status();
+    if (*type == MediaType::sound) return encode_sound(job, options_, encoder_options_.progress, outcome);
+    if (options_.bit_rate || options_.low_delay) {
+      return {ErrorCode::invalid_argument, "--bitrate and --low-delay are for sound; a picture takes --quality or --bpp"};
+    }
     auto picture = media::read_picture(job.input);
     if (!picture) return picture.status();
     if (!encoder_) {

@@ -29,10 +29,12 @@ struct EncodeOptions {
   Output output;
   int quality = 32;  // 0..63
   std::optional<double> bpp;
-  std::string model = "still";
+  std::string model;  // empty: still for pictures, for sound the codec's choice
   int effort = 5;  // 0..9
   bool checksum = true;
   uint32_t tile = 0;  // pixels; 0: chosen by the encoder
+  std::optional<double> bit_rate;  // sound: bit/s
+  bool low_delay = false;          // sound
 };
 
 struct DecodeOptions {

@@ -1,0 +1,22 @@
+// Encoding and decoding of one file of sound, in constant memory.
+#pragma once
+
+#include <string>
+
+#include "apps/tessera/batch.h"
+#include "apps/tessera/options.h"
+#include "codec/tessera.h"
+
+namespace tessera::cli {
+
+// Errors: those of AudioReader and AudioEncoder, io, cancelled. Nothing is left of the output then.
+Status encode_sound(const Job& job, const EncodeOptions& options, const Progress& progress, Outcome& outcome);
+
+// After a stream that is damaged or cut off, the output holds all that could be decoded, and the error says what is missing.
+// Errors: those of AudioDecoder and AudioWriter, truncated, corrupt, io, cancelled.
+Status decode_sound(const Job& job, const DecodeOptions& options, const Progress& progress, Outcome& outcome);
+
+// Goes through a whole stream. Strict: damage anywhere is an error. `report` receives what was decoded.
+Status check_sound(const std::string& file, const std::string& weights_dir, AudioReport& report);
+
+}  // namespace tessera::cli

@@ -1,0 +1,169 @@
+#include "bitstream/stream_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bitstream/index.h"
+
+namespace tessera::bitstream {
+namespace {
+
+constexpr size_t kLengthAt = 4;  // of the header's length byte
+// A hostile stream could make the search check long packets at every byte: its whole work is bounded.
+constexpr uint64_t kSearchFactor = 64, kSearchFloor = 1 << 22;
+constexpr size_t kLongestHead = 1 + 10 + 1 + 10;  // head, time stamp, quality, length
+
+// Bytes of the packet that starts here, as its head claims; 0 when the head is not whole or cannot be.
+uint64_t claimed_size(std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  const uint8_t head = in.u8();
+  if (head & 16) in.varint();
+  if (head & 32) in.u8();
+  const uint64_t length = in.varint();
+  if (!in.ok() || length > kMaxAudioPayload) return 0;
+  return in.position() + length + (head & 64 ? 4 : 2);
+}
+
+}  // namespace
+
+void StreamReader::push(std::span<const uint8_t> bytes) {
+  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(at_));
+  base_ += at_;
+  at_ = 0;
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+}
+
+StreamReader::Event StreamReader::stop(Status damage) {
+  ended_ = true;
+  end_ = damage;
+  Event event;
+  event.kind = Kind::end;
+  event.damage = std::move(damage);
+  return event;
+}
+
+StreamReader::Event StreamReader::header_event() {
+  const auto bytes = rest(at_);
+  const size_t length = bytes.size() > kLengthAt ? bytes[kLengthAt] : kLengthAt + 1;
+  if (bytes.size() < std::max(length, kLengthAt + 1) && !finished_) return {};
+  size_t size = 0;
+  auto header = parse_header(bytes, {}, &size);
+  if (!header) return stop(header.status());
+  header_ = std::move(*header);
+  if (header_.kind != MediaKind::audio) {
+    return stop({ErrorCode::unsupported, std::string("the stream holds ") + media_name(header_.kind) + ", not sound"});
+  }
+  header_seen_ = true;
+  Event event;
+  event.kind = Kind::header;
+  event.bytes = bytes.first(size);
+  at_ += size;
+  return event;
+}
+
+StreamReader::Look StreamReader::look(size_t place, PacketView& view, Status* why) const {
+  ByteReader in(rest(place), base_ + place);
+  auto found = read_packet(in, kMaxAudioPayload);
+  if (found) {
+    view = *found;
+    if (view.packet.kind != PacketKind::predicted) return Look::packet;
+    found = Result<PacketView>(error_at(ErrorCode::corrupt, base_ + place, "predicted packet in a stream of sound"));
+  }
+  if (why != nullptr) *why = found.status();
+  return found.status().code() == ErrorCode::truncated ? Look::incomplete : Look::bad;
+}
+
+StreamReader::Event StreamReader::packet_event(const PacketView& view) {
+  Event event;
+  event.kind = Kind::packet;
+  event.bytes = rest(at_).first(static_cast<size_t>(view.size));
+  at_ += static_cast<size_t>(view.size);
+  next_time_ = view.packet.time_stamp.value_or(next_time_) + header_.audio.block_samples;
+  ++packets_;
+  packet_bytes_ += view.size;
+  largest_ = std::max(largest_, view.size);
+  return event;
+}
+
+StreamReader::Event StreamReader::next() {
+  if (ended_) return stop(end_);
+  if (!header_seen_) return header_event();
+  for (;;) {
+    if (at_ == buffer_.size()) return finished_ ? stop({}) : Event{};
+    PacketView view;
+    Status why;
+    const Look found = look(at_, view, &why);
+    if (found == Look::incomplete && !finished_) return {};
+    if (found != Look::packet) return resume(std::move(why));
+    if (view.packet.kind == PacketKind::key) return packet_event(view);
+    if (view.packet.kind == PacketKind::index) {
+      const auto after = rest(at_).subspan(static_cast<size_t>(view.size));
+      if (after.size() < kFooterSize && !finished_) return {};
+      ByteReader footer(after, base_ + at_ + view.size);
+      const Status status = read_footer(footer, view.size);
+      at_ += static_cast<size_t>(view.size) + (status.ok() ? kFooterSize : 0);
+      if (!status.ok()) return stop(status);
+      if (at_ < buffer_.size()) return stop(error_at(ErrorCode::corrupt, position(), "bytes after the end of the stream"));
+      return stop({});
+    }
+    at_ += static_cast<size_t>(view.size);  // metadata, and kinds of later versions
+  }
+}
+
+bool StreamReader::confirmed(size_t place, bool& wait) const {
+  if (place == buffer_.size()) {
+    wait = !finished_;
+    return finished_;
+  }
+  PacketView view;
+  const Look found = look(place, view, nullptr);
+  wait = found == Look::incomplete && !finished_;
+  return found == Look::packet || (found == Look::incomplete && finished_);
+}
+
+// A checksum of 16 bits is right by chance now and then: what is found counts when something valid follows it as well.
+StreamReader::Event StreamReader::resume(Status damage) {
+  Event event;
+  event.kind = Kind::lost;
+  event.damage = damage;
+  // Most often only the content of one packet is damaged, and its length leads to the next.
+  bool wait = false;
+  if (const uint64_t size = claimed_size(rest(at_)); size > 0 && size <= buffer_.size() - at_) {
+    if (confirmed(at_ + static_cast<size_t>(size), wait)) {
+      at_ += static_cast<size_t>(size);
+      event.lost = 1;
+      next_time_ += header_.audio.block_samples;
+      return event;
+    }
+    if (wait) return {};
+  }
+  const uint64_t plausible = std::min<uint64_t>(kMaxAudioPayload, 8 * largest_ + 1024);
+  for (size_t place = at_ + 1; place < buffer_.size(); ++place) {
+    const uint8_t first = buffer_[place];
+    const bool key = (first & 0x8F) == static_cast<uint8_t>(PacketKind::key);
+    if (!key && first != (static_cast<uint8_t>(PacketKind::index) | 64)) continue;
+    const uint64_t size = claimed_size(rest(place));
+    if (size > plausible || (size == 0 && buffer_.size() - place > kLongestHead)) continue;
+    PacketView view;
+    const Look found = look(place, view, nullptr);
+    checked_ += size;
+    if (checked_ > kSearchFactor * position() + kSearchFloor) return stop(std::move(damage));
+    if (found == Look::incomplete && !finished_) return {};
+    if (found != Look::packet || !confirmed(place + static_cast<size_t>(view.size), wait)) {
+      if (found == Look::packet && wait) return {};
+      continue;
+    }
+    const uint64_t block = header_.audio.block_samples, gap = place - at_;
+    const uint64_t mean = packets_ == 0 ? view.size : packet_bytes_ / packets_;
+    event.lost = std::max<uint64_t>(1, (gap + mean / 2) / std::max<uint64_t>(1, mean));
+    if (view.packet.time_stamp && *view.packet.time_stamp >= next_time_) event.lost = (*view.packet.time_stamp - next_time_) / block;
+    next_time_ += event.lost * block;
+    at_ = place;
+    return event;
+  }
+  if (!finished_) return {};
+  at_ = buffer_.size();
+  return stop(std::move(damage));
+}
+
+}  // namespace tessera::bitstream

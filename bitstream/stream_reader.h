@@ -1,0 +1,70 @@
+// Takes a stream of sound apart while it arrives: the header, then packet by packet, in bounded memory. Unlike parse_file() it goes on
+// behind damage: it finds the next packet whose checksum is right and says about how many were lost.
+//
+//   StreamReader reader;
+//   for (;;) switch (const auto event = reader.next(); event.kind) {
+//     case StreamReader::Kind::need_bytes: reader.push(more) or reader.finish(); break;
+//     case StreamReader::Kind::header: ...                                  // and so on until Kind::end
+//   }
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bitstream/header.h"
+#include "bitstream/packet.h"
+#include "bitstream/status.h"
+
+namespace tessera::bitstream {
+
+// Bytes of an audio packet's payload, at most: what bounds the reader's memory.
+inline constexpr uint64_t kMaxAudioPayload = 65535;
+
+class StreamReader {
+ public:
+  enum class Kind {
+    need_bytes,  // push() or finish() first
+    header,      // `bytes`: the file header
+    packet,      // `bytes`: a whole key packet with its framing
+    lost,        // `lost` packets are missing here; `damage` says why
+    end,         // nothing follows; `damage` is not ok when the stream ends too early or cannot be read on
+  };
+  struct Event {
+    Kind kind = Kind::need_bytes;
+    std::span<const uint8_t> bytes = {};  // valid until push() or next()
+    uint64_t lost = 0;
+    Status damage = {};
+  };
+
+  void push(std::span<const uint8_t> bytes);  // precondition: finish() was not called
+  void finish() { finished_ = true; }         // no bytes follow
+  Event next();
+
+  const FileHeader& file_header() const { return header_; }  // after Kind::header
+  uint64_t position() const { return base_ + at_; }          // bytes taken so far
+
+ private:
+  enum class Look { packet, incomplete, bad };
+  // The packet at `place` of the buffer. `why` receives what is wrong.
+  Look look(size_t place, PacketView& view, Status* why) const;
+  bool confirmed(size_t place, bool& wait) const;  // something valid, or the end, is there
+  Event header_event();
+  Event packet_event(const PacketView& view);
+  Event resume(Status damage);
+  Event stop(Status damage);
+  std::span<const uint8_t> rest(size_t place) const { return std::span(buffer_).subspan(place); }
+
+  std::vector<uint8_t> buffer_;
+  size_t at_ = 0;          // of the buffer
+  uint64_t base_ = 0;      // where the buffer starts in the stream
+  bool finished_ = false, ended_ = false, header_seen_ = false;
+  Status end_;
+  FileHeader header_;
+  uint64_t next_time_ = 0;
+  uint64_t packets_ = 0, packet_bytes_ = 0, largest_ = 0;  // seen
+  uint64_t checked_ = 0;   // bytes that the search for packets has looked through, repetitions counted
+};
+
+}  // namespace tessera::bitstream
