@@ -10,6 +10,7 @@
 #include "apps/tessera-train/index_trainer.h"
 #include "apps/tessera-train/recipe.h"
 #include "apps/tessera-train/still_trainer.h"
+#include "apps/tessera-train/video_trainer.h"
 
 int main(int argc, char** argv) {
   CLI::App app{"Trains a Tessera model from a recipe. Resumable: give the checkpoint of an interrupted run to --resume."};
@@ -44,6 +45,10 @@ int main(int argc, char** argv) {
   app.add_option("--checkpoint-minutes", options.checkpoint_minutes, "minutes between checkpoints");
   app.add_option("--log-every", options.log_every, "steps between log lines")->check(CLI::PositiveNumber);
   app.add_option("--clock-scale", options.clock_scale, "multiplies the minutes of every phase (for trials)");
+  tessera::train::VideoRunOptions video;
+  app.add_option("--pictures", video.pictures, "video models: picture pack for synthetic motion");
+  app.add_option("--eval-frames", video.eval_frames, "video models: evaluate at most so many frames of each clip");
+  app.add_flag("--evaluate-only", video.evaluate_only, "video models: evaluate the weights --init on --eval, train nothing");
   CLI11_PARSE(app, argc, argv);
   options.cuda = device == "cuda";
   try {
@@ -52,12 +57,24 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (index->parsed()) return tessera::train::train_index(index_options);
+    if (video.evaluate_only) {
+      if (options.init.empty() || options.eval.empty()) {
+        std::fprintf(stderr, "tessera-train: --evaluate-only needs --init and --eval\n");
+        return 2;
+      }
+      video.run = options;
+      return tessera::train::evaluate_video(video);
+    }
     if (recipe_path.empty() || options.data.empty() || options.out.empty()) {
       std::fprintf(stderr, "tessera-train: --recipe, --data and --out are needed\n");
       return 2;
     }
     const std::string model = tessera::train::recipe_model(recipe_path);
     if (name->count() == 0) options.name = model;
+    if (tessera::train::is_video_recipe(recipe_path)) {
+      video.run = options;
+      return tessera::train::train_video(tessera::train::load_video_recipe(recipe_path), video);
+    }
     if (model != "still") return tessera::train::train_audio(tessera::train::load_audio_recipe(recipe_path), options);
     return tessera::train::train_still(tessera::train::load_recipe(recipe_path), options);
   } catch (const std::exception& e) {

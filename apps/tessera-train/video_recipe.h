@@ -1,0 +1,40 @@
+// What a training run of a video model does: a JSON file under data/recipes/ whose configuration has the architecture "motion".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "apps/tessera-train/recipe.h"
+#include "models/video/motion_config.h"
+
+namespace tessera::train {
+
+// A stretch of the run with clips of one length; gradients run through all of it. The learning rate moves along a cosine.
+struct VideoPhase {
+  int64_t frames = 1, crop = 256, batch = 16;
+  double minutes = 1.0;
+  double rate_begin = 5e-4, rate_end = 5e-4;
+  double synthetic = 0.25;  // share of the batch that is pictures in motion, when there is a picture pack
+  int64_t skip = 2;         // clips run at up to so many times their speed
+  double drop = 0.03;       // probability that a frame does without the last frame's feature, as after a refresh
+  int64_t reach = 32;       // of the motion search, luma samples
+  bool quarters = true;     // 8x8 vectors
+  bool mixed_precision = true;
+};
+
+struct VideoRecipe {
+  Recipe common;  // optimiser and seed; its phases and still configuration are unused
+  models::MotionConfig config;
+  std::vector<VideoPhase> phases;
+  double patterned = 0.75;  // share of samples with hierarchical qualities (kQualityPattern); the others keep one quality
+  std::string to_json() const;
+};
+
+// Steps of quality added to frame t: every eighth frame is better, every second a little. Frame 0 is the key frame.
+inline constexpr int kQualityPattern[8] = {8, 0, 4, 0, 4, 0, 4, 0};
+
+bool is_video_recipe(const std::string& path);               // throws std::runtime_error when it cannot be read
+VideoRecipe load_video_recipe(const std::string& path);      // throws std::runtime_error with the file's name and the cause
+
+}  // namespace tessera::train
