@@ -93,29 +93,38 @@ class Adam {
     const at::NoGradGuard no_grad;
     ++steps_;
     const double b1 = 0.9, b2 = 0.98, c1 = 1 - std::pow(b1, steps_), c2 = 1 - std::pow(b2, steps_);
-    const double keep = std::min(0.995, static_cast<double>(steps_) / static_cast<double>(steps_ + 10));
+    const double held = std::min(0.995, static_cast<double>(steps_) / static_cast<double>(steps_ + 10));
     for (size_t i = 0; i < gradients.size(); ++i) {
       if (!gradients[i].defined()) continue;
       first_[i].mul_(b1).add_(gradients[i], 1 - b1);
       second_[i].mul_(b2).addcmul_(gradients[i], gradients[i], 1 - b2);
       parameters_[i].value.addcdiv_(first_[i], (second_[i] / c2).sqrt_().add_(1e-8), -rate * parameters_[i].rate / c1);
-      average_[i].mul_(keep).add_(parameters_[i].value, 1 - keep);
+      average_[i].mul_(held).add_(parameters_[i].value, 1 - held);
     }
   }
 
   // Exchanges the parameters and their averages.
-  void swap() {
+  void swap() { exchange(average_); }
+
+  // Remembers the averages; restores what was remembered last.
+  void keep() {
+    best_.clear();
+    for (const at::Tensor& a : average_) best_.push_back(a.clone());
+  }
+  void restore() { exchange(best_); }
+
+ private:
+  void exchange(std::vector<at::Tensor>& with) {
     const at::NoGradGuard no_grad;
-    for (size_t i = 0; i < average_.size(); ++i) {
+    for (size_t i = 0; i < with.size(); ++i) {
       const at::Tensor held = parameters_[i].value.clone();
-      parameters_[i].value.copy_(average_[i]);
-      average_[i].copy_(held);
+      parameters_[i].value.copy_(with[i]);
+      with[i].copy_(held);
     }
   }
 
- private:
   std::vector<IndexNetwork::Parameter>& parameters_;
-  std::vector<at::Tensor> first_, second_, average_;
+  std::vector<at::Tensor> first_, second_, average_, best_;
   int64_t steps_ = 0;
 };
 
@@ -127,6 +136,13 @@ at::Tensor cut(const std::vector<at::Tensor>& clips, int64_t packet) {
   }
   if (out.empty()) throw std::runtime_error("the audio is too short for a packet");
   return at::stack(out);
+}
+
+// What keeps the tables near a megabyte.
+int64_t fitting_embedding(const models::QuantizerConfig& q) {
+  int64_t h = std::clamp<int64_t>((q.dim / q.groups + 15) / 16 * 16, 16, 64);
+  while (h > 16 && q.levels * q.groups * q.codes * h > (1 << 20) + (1 << 17)) h -= 16;
+  return h;
 }
 
 // Mean bits of an index at each level, with `levels` of them in use: float64 [levels].
@@ -151,6 +167,7 @@ void report_integers(const std::string& path, const std::vector<at::Tensor>& cli
     for (int64_t levels = 1; levels <= model->levels(); levels *= 2) {
       std::vector<double> bits(static_cast<size_t>(levels)), part(bits.size());
       int64_t frames = 0, bytes = 0;
+      double seconds = 0;
       for (const at::Tensor& clip : clips) {
         for (int64_t t = 0; t < clip.size(0); t += packet) {
           const int64_t n = std::min(packet, clip.size(0) - t);
@@ -161,7 +178,9 @@ void report_integers(const std::string& path, const std::vector<at::Tensor>& cli
           model->ideal_bits(state, indices, n, levels, part);
           for (size_t i = 0; i < bits.size(); ++i) bits[i] += part[i];
           const std::vector<std::byte> coded = model->encode(indices, n, levels);
+          const Clock::time_point begin = Clock::now();
           const auto decoded = model->decode(coded, n, levels);
+          seconds += seconds_since(begin);
           if (!decoded.ok() || decoded.value() != indices) throw std::logic_error("the index model does not decode what it encoded");
           bytes += static_cast<int64_t>(coded.size());
           frames += n;
@@ -170,9 +189,10 @@ void report_integers(const std::string& path, const std::vector<at::Tensor>& cli
       double total = 0;
       for (const double b : bits) total += b;
       const double count = static_cast<double>(frames * groups);
-      std::printf("%s packet %lld levels %lld: %.3f bits, coded %.3f, saved %.1f %%, by level", what, static_cast<long long>(packet), static_cast<long long>(levels),
+      std::printf("%s packet %lld levels %lld: %.3f bits, coded %.3f, saved %.1f %%, decoding %.3f us an index, by level", what, static_cast<long long>(packet), static_cast<long long>(levels),
                   total / count / static_cast<double>(levels), static_cast<double>(bytes) * 8 / count / static_cast<double>(levels),
-                  100 * (1 - static_cast<double>(bytes) * 8 / (count * static_cast<double>(levels) * plain)));
+                  100 * (1 - static_cast<double>(bytes) * 8 / (count * static_cast<double>(levels) * plain)),
+                  seconds * 1e6 / count / static_cast<double>(levels));
       for (const double b : bits) std::printf(" %.2f", b / count);
       std::printf("\n");
     }
@@ -214,33 +234,36 @@ int train_index(const IndexOptions& options) {
   std::printf("indices of %zu clips, %lld frames, in %.0f s\n", train.size(), static_cast<long long>(frames), seconds_since(begin));
   std::fflush(stdout);
 
-  const int64_t embedding = options.embedding > 0 ? options.embedding : 64;
+  const int64_t embedding = options.embedding > 0 ? options.embedding : fitting_embedding(speech.config().quantizer);
+  if (embedding % 8 != 0 || embedding > 256 || options.context % 8 != 0) {
+    throw std::runtime_error("the channels of embedding and context must be multiples of 8, at most 256 and 512");
+  }
   IndexNetwork network(speech.quantizer().codebooks(), counts, embedding, options.context);
   Adam adam(network.parameters());
   std::vector<at::Tensor> values;
   for (const auto& p : network.parameters()) values.push_back(p.value);
   const at::Tensor check = cut(held_out, options.packet);
-  const auto report = [&](const at::Tensor& packets) {
+  // The mean over some numbers of levels, and a line of text.
+  const auto report = [&](const std::string& what) {
+    double sum = 0, count = 0;
+    std::printf("%s held out:", what.c_str());
     for (int64_t n = 1; n <= q.levels; n *= 2) {
-      const at::Tensor b = mean_bits(network, packets, n);
-      std::printf(" %lld: %.3f", static_cast<long long>(n), b.mean().item<double>());
-      if (n * 2 > q.levels) {
-        std::printf(" levels");
-        for (int64_t i = 0; i < n; ++i) std::printf(" %.2f", b[i].item<double>());
-      }
+      const double b = mean_bits(network, check, n).mean().item<double>();
+      std::printf(" %lld levels %.3f", static_cast<long long>(n), b);
+      sum += b;
+      ++count;
     }
     std::printf("\n");
     std::fflush(stdout);
+    return sum / count;
   };
-  std::printf("begin");
-  report(check);
-
+  double best = report("begin");
+  adam.keep();
   const Clock::time_point start = Clock::now();
   double total = 0, count = 0;
   int64_t next_report = 1;
   for (int64_t step = 1;; ++step) {
-    const double t = seconds_since(start) / (options.minutes * 60);
-    if (t >= 1) break;
+    const double t = std::min(1.0, seconds_since(start) / (options.minutes * 60));
     const int64_t n = random() % 4 == 0 ? q.levels : static_cast<int64_t>(random() % static_cast<uint64_t>(q.levels)) + 1;
     const int64_t batch = std::clamp<int64_t>(16384 / (options.packet * n * q.groups), 8, 96);
     std::vector<at::Tensor> packets;
@@ -255,18 +278,23 @@ int train_index(const IndexOptions& options) {
     adam.step(gradients, 3e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t))));
     total += loss.item<double>();
     count += 1;
-    if (t * 10 >= static_cast<double>(next_report)) {
+    if (t * 10 >= static_cast<double>(next_report)) {  // ten times
       ++next_report;
+      char line[80];
+      std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f", static_cast<long long>(step), seconds_since(start), total / count);
       adam.swap();
-      std::printf("step %lld s %.0f loss %.4f held out", static_cast<long long>(step), seconds_since(start), total / count);
-      report(check);
+      const double now = report(line);
       adam.swap();
+      if (now < best) {
+        best = now;
+        adam.keep();
+      }
       total = count = 0;
     }
+    if (t >= 1) break;
   }
-  adam.swap();
-  std::printf("final held out");
-  report(check);
+  adam.restore();
+  report("best");
   std::map<std::string, at::Tensor> tensors = weights.tensors;
   std::erase_if(tensors, [](const auto& t) { return t.first.starts_with("index."); });
   for (const auto& [name, tensor] : network.freeze()) tensors[name] = tensor;
