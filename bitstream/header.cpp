@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint8_t kMagic[3] = {'T', 'S', 'R'};
 constexpr size_t kLengthAt = 4;  // position of the header-length byte
+constexpr size_t kFlagsAt = 5;
 constexpr size_t kMinLength = 18;
 constexpr uint64_t kMaxU32 = std::numeric_limits<uint32_t>::max();
 constexpr uint64_t kMaxBlock = uint64_t{1} << 20;  // samples
@@ -252,6 +253,11 @@ Colour default_colour(MediaKind kind) {
 uint64_t tile_columns(const PictureInfo& picture) { return tiles_along(picture.width, picture.tile); }
 uint64_t tile_rows(const PictureInfo& picture) { return tiles_along(picture.height, picture.tile); }
 uint64_t tile_count(const PictureInfo& picture) { return tile_columns(picture) * tile_rows(picture); }
+
+bool is_audio_stream(std::span<const uint8_t> file) {
+  return file.size() > kFlagsAt && std::equal(std::begin(kMagic), std::end(kMagic), file.begin()) &&
+         (file[kFlagsAt] & kKindMask) == static_cast<uint8_t>(MediaKind::audio);
+}
 
 Status validate(const FileHeader& header) {
   if (!is_model_name(header.model_name)) return invalid("a model name is 1..63 characters of a-z 0-9 . _ -");

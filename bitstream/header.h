@@ -85,6 +85,9 @@ uint64_t tile_columns(const PictureInfo& picture);
 uint64_t tile_rows(const PictureInfo& picture);
 uint64_t tile_count(const PictureInfo& picture);
 
+// By the first bytes alone: nothing is checked.
+bool is_audio_stream(std::span<const uint8_t> file);
+
 // invalid_argument when a field is out of the range given above.
 Status validate(const FileHeader& header);
 

@@ -75,6 +75,7 @@ struct AudioReport {
   uint64_t indices = 0;        // codebook indices
   uint64_t replaced = 0;       // samples that were NaN or infinite and became 0
   double levels = 0;           // mean number of levels a frame
+  uint64_t checked = 0;        // packets whose stored checksum was compared
   uint32_t symbol_checksum = 0;  // CRC-32C of the packets' checksums in order
 };
 

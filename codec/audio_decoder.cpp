@@ -6,6 +6,7 @@
 #include "bitstream/crc.h"
 #include "bitstream/header.h"
 #include "bitstream/packet.h"
+#include "bitstream/stream_reader.h"
 #include "codec/audio_payload.h"
 #include "codec/catalogue.h"
 #include "codec/concealment.h"
@@ -17,7 +18,6 @@ namespace {
 
 using models::audio::SpeechModel;
 
-constexpr uint64_t kMaxPayload = uint64_t{1} << 20;  // bytes of a packet
 constexpr int64_t kMaxBlock = 4096;                  // frames of a packet: bounds the memory
 constexpr uint64_t kMaxGapSeconds = 3600;            // a longer one is a damaged time stamp
 
@@ -119,7 +119,7 @@ void AudioDecoder::Impl::conceal(uint64_t packets) {
 
 Status AudioDecoder::Impl::decode(std::span<const uint8_t> bytes) {
   bitstream::ByteReader in(bytes);
-  auto view = bitstream::read_packet(in, kMaxPayload);
+  auto view = bitstream::read_packet(in, bitstream::kMaxAudioPayload);
   if (!view) return view.status();
   if (!in.at_end()) return {ErrorCode::corrupt, "bytes after a packet"};
   if (view->packet.kind == bitstream::PacketKind::predicted) return {ErrorCode::corrupt, "predicted packet in a stream of sound"};
@@ -127,12 +127,15 @@ Status AudioDecoder::Impl::decode(std::span<const uint8_t> bytes) {
   if (view->packet.kind != bitstream::PacketKind::key) return {};
   if (end != std::numeric_limits<uint64_t>::max()) return {ErrorCode::corrupt, "a packet after the last one"};
   const uint64_t time = view->packet.time_stamp.value_or(next_time);
-  if (time < next_time || (time - next_time) % block() != 0 || time - next_time > kMaxGapSeconds * header.audio.sample_rate) {
+  // The number of lost packets may have been a guess that was too large: then the sound goes on from here.
+  const bool earlier = time < next_time && report.lost > 0;
+  const uint64_t gap = earlier ? 0 : time - next_time;
+  if ((time < next_time && !earlier) || gap % block() != 0 || gap > kMaxGapSeconds * header.audio.sample_rate) {
     return {ErrorCode::corrupt, "a packet's time stamp of " + std::to_string(time) + " does not follow " + std::to_string(next_time)};
   }
   auto parsed = parse_audio_payload(*model, view->packet.payload, 0, block());
   if (!parsed) return parsed.status();
-  conceal((time - next_time) / block());
+  conceal(gap / block());
   const AudioSymbols& symbols = parsed->symbols;
   if (parsed->samples < block()) end = next_time + parsed->samples;
   const std::vector<float> latents = options.symbols_only ? std::vector<float>() : latents_of(*model, symbols);
@@ -150,6 +153,7 @@ Status AudioDecoder::Impl::decode(std::span<const uint8_t> bytes) {
   coded_frames += static_cast<double>(symbols.frames);
   report.levels = level_frames / coded_frames;
   ++report.packets;
+  report.checked += parsed->checked ? 1 : 0;
   return {};
 }
 

@@ -67,8 +67,15 @@ std::optional<std::vector<uint16_t>> unpack_indices(std::span<const uint8_t> byt
   return indices;
 }
 
-CodedIndices code_indices(const SpeechModel& model, std::span<const uint16_t> indices, int64_t, int64_t) {
-  return {pack_indices(indices, index_bits(model.config.quantizer.codes)), false};
+CodedIndices code_indices(const SpeechModel& model, std::span<const uint16_t> indices, int64_t frames, int64_t levels) {
+  CodedIndices plain{pack_indices(indices, index_bits(model.config.quantizer.codes)), false};
+  if (!model.index || levels > model.index->levels()) return plain;
+  const std::vector<std::byte> bytes = model.index->encode(indices, frames, levels);
+  if (bytes.size() >= plain.bytes.size()) return plain;
+  CodedIndices modelled{{}, true};
+  modelled.bytes.reserve(bytes.size());
+  for (const std::byte b : bytes) modelled.bytes.push_back(static_cast<uint8_t>(b));
+  return modelled;
 }
 
 size_t payload_overhead(std::optional<uint64_t> samples, bool checksum) {
@@ -129,10 +136,16 @@ Result<ParsedAudio> parse_audio_payload(const SpeechModel& model, std::span<cons
   if (!more_indices) return corrupt("its plain indices are damaged");
   s.more = std::move(*more_indices);
   const std::span<const uint8_t> rest = in.bytes(in.remaining());
-  if ((format & kModelled) != 0) return bitstream::error_at(ErrorCode::corrupt, offset, "audio packet: the model has no entropy coder for indices");
-  auto indices = unpack_indices(rest, count, q.codes);
-  if (!indices) return corrupt("its plain indices are damaged");
-  s.indices = std::move(*indices);
+  if ((format & kModelled) != 0) {
+    if (!model.index || s.levels > model.index->levels()) return corrupt("the model has no entropy coder for its indices");
+    auto indices = model.index->decode(std::as_bytes(rest), s.frames, s.levels);
+    if (!indices) return corrupt("its indices are damaged");
+    s.indices = std::move(*indices);
+  } else {
+    auto indices = unpack_indices(rest, count, q.codes);
+    if (!indices) return corrupt("its plain indices are damaged");
+    s.indices = std::move(*indices);
+  }
   parsed.checksum = checksum_of(s);
   parsed.checked = (format & kChecked) != 0;
   if (parsed.checked && static_cast<uint8_t>(parsed.checksum) != stored) return corrupt("the checksum of its symbols does not match");

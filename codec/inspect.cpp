@@ -9,6 +9,27 @@
 
 namespace tessera {
 
+namespace {
+
+// Samples for each channel: the packets' but for priming and trailing. The last packet says how many it has.
+uint64_t audio_samples(const bitstream::ParsedFile& file) {
+  if (file.packets.empty()) return 0;
+  const bitstream::AudioInfo& a = file.header.audio;
+  const bitstream::PacketView& last = file.packets.back();
+  uint64_t end = last.time_stamp + a.block_samples;
+  const auto sections = bitstream::read_sections(last.packet.payload, last.offset);
+  const bitstream::Section* side = sections ? bitstream::find_section(*sections, bitstream::SectionTag::side) : nullptr;
+  if (side != nullptr) {
+    bitstream::ByteReader in(side->content);
+    const uint64_t samples = in.varint();
+    if (in.ok() && samples <= a.block_samples) end = last.time_stamp + samples;
+  }
+  const uint64_t dropped = a.priming + a.trailing;
+  return end > dropped ? end - dropped : 0;
+}
+
+}  // namespace
+
 Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& weights_dir) {
   const Result<bitstream::ParsedFile> parsed = bitstream::parse_file(stream);
   if (!parsed.ok()) return parsed.status();
@@ -34,6 +55,17 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
     info.tile_size = p.tile;
     info.predicted_memory = predicted_memory(p);
   }
+  if (h.kind == bitstream::MediaKind::audio) {
+    const bitstream::AudioInfo& a = h.audio;
+    info.channels = a.channels;
+    info.bit_depth = a.bit_depth;
+    info.sample_rate = a.sample_rate;
+    info.block_samples = a.block_samples;
+    info.samples = audio_samples(*parsed);
+    if (info.samples > 0) {
+      info.bit_rate = 8.0 * static_cast<double>(info.file_bytes) * a.sample_rate / static_cast<double>(info.samples);
+    }
+  }
   std::map<std::string, uint64_t> sizes;
   uint64_t inside = parsed->header_bytes + parsed->metadata_bytes;
   std::vector<uint8_t> checksums;
@@ -58,15 +90,19 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   if (all_stored) info.stored_checksum = parsed->packets.size() == 1 ? only : bitstream::crc32c(checksums);
   info.sections.push_back({"header", parsed->header_bytes});
   if (parsed->metadata_bytes > 0) info.sections.push_back({"metadata", parsed->metadata_bytes});
-  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side"}) {
+  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices"}) {
     if (sizes.contains(name)) info.sections.push_back({name, sizes[name]});
   }
   info.sections.push_back({"framing", stream.size() - std::min<uint64_t>(inside, stream.size())});
   // The model's figures are a bonus: a stream can be described without its weights.
   const Status found = guarded(Device::cpu, [&]() -> Status {
-    const auto model = find_model(weights_folder(weights_dir), h.model_name, h.model_hash, Device::cpu);
+    const std::string folder = weights_folder(weights_dir);
+    if (h.kind == bitstream::MediaKind::audio) {
+      info.decode_mmac_per_second = models::audio::decode_macs(*find_audio_model(folder, h.model_name, h.model_hash)) / 1e6;
+    } else {
+      info.decode_kmac_per_pixel = find_model(folder, h.model_name, h.model_hash, Device::cpu)->network.decode_macs() / 1000;
+    }
     info.model_available = true;
-    info.decode_kmac_per_pixel = model->network.decode_macs() / 1000;
     return {};
   });
   if (!found.ok()) info.model_available = false;

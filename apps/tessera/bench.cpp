@@ -8,8 +8,10 @@
 
 #include "apps/tessera/convert.h"
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/media_kind.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/psnr.h"
+#include "apps/tessera/sound.h"
 #include "data/picture_io.h"
 
 namespace tessera::cli {
@@ -98,6 +100,28 @@ Status bench_file(const std::string& file, int quality, const BenchOptions& opti
   return {};
 }
 
+// Sound is timed apart: its rows have other columns.
+void bench_sound(const std::vector<std::string>& files, const BenchOptions& options, nlohmann::ordered_json& list, int& code) {
+  if (!options.common.json) fmt::print("{:<12} {:>9} {:>9} {:>8} {:>10} {:>10}  file\n", "model", "asked", "kbit/s", "s", "enc x", "dec x");
+  for (const double rate : options.bit_rates) {
+    for (const std::string& file : files) {
+      const auto row = time_sound(file, rate, options);
+      if (!row) {
+        const int failed = fail(named(file, row.status()));
+        if (code == kExitOk) code = failed;
+        continue;
+      }
+      if (options.common.json) {
+        list.push_back({{"file", file}, {"model", row->model}, {"asked", row->asked}, {"bit_rate", row->bit_rate}, {"seconds", row->seconds},
+                        {"encode_seconds", row->encode_seconds}, {"decode_seconds", row->decode_seconds}});
+      } else {
+        fmt::print("{:<12} {:>9.2f} {:>9.3f} {:>8.2f} {:>10.1f} {:>10.1f}  {}\n", row->model, row->asked / 1e3, row->bit_rate / 1e3, row->seconds,
+                   row->seconds / row->encode_seconds, row->seconds / row->decode_seconds, file);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int bench_command(const BenchOptions& options) {
@@ -108,14 +132,21 @@ int bench_command(const BenchOptions& options) {
   auto decoder = ImageDecoder::create(decoder_options);
   if (!decoder) return fail(decoder.status());
   auto list = nlohmann::ordered_json::array();
-  if (!options.common.json) {
+  int code = kExitOk;
+  std::vector<std::string> pictures, sounds;
+  for (const std::string& file : options.common.files) {
+    const auto type = type_of_input(file);
+    (type && *type == MediaType::sound ? sounds : pictures).push_back(file);  // what cannot be read fails with the pictures
+  }
+  if (!sounds.empty()) bench_sound(sounds, options, list, code);
+  if (!options.common.json && !pictures.empty()) {
     fmt::print("{:>3} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}  file\n", "q", "bpp", "PSNR dB", "enc ms",
                "dec ms", "enc MP/s", "dec MP/s");
   }
-  int code = kExitOk;
   for (int quality : options.qualities) {
+    if (pictures.empty()) break;
     EncoderOptions encoder_options;
-    encoder_options.model = options.model;
+    if (!options.model.empty()) encoder_options.model = options.model;
     encoder_options.quality = quality;
     encoder_options.device = options.common.device;
     encoder_options.threads = options.common.threads;
@@ -123,7 +154,7 @@ int bench_command(const BenchOptions& options) {
     encoder_options.weights_dir = options.common.weights_dir;
     auto encoder = ImageEncoder::create(encoder_options);
     if (!encoder) return fail(encoder.status());
-    for (const std::string& file : options.common.files) {
+    for (const std::string& file : pictures) {
       const Status status = named(file, bench_file(file, quality, options, *encoder, *decoder, list));
       if (status.ok()) continue;
       const int failed = fail(status);

@@ -136,7 +136,7 @@ void add_models(CLI::App& app, Common& o, int& code) {
 
 void add_bench(CLI::App& app, BenchOptions& o, int& code) {
   auto* c = app.add_subcommand("bench", "Time encoding and decoding in this process");
-  add_files(*c, o.common, "Pictures");
+  add_files(*c, o.common, "Pictures and sound");
   c->add_option("-q,--quality", o.qualities, "Qualities, separated by commas (16,32,48)")
       ->delimiter(',')
       ->check(CLI::Range(0, 63).description(""))
@@ -144,7 +144,13 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
   c->add_option("--repeat", o.repetitions, "Repetitions; the median counts (5)")
       ->check(CLI::Range(1, 10000).description(""))
       ->type_name("N");
-  c->add_option("--model", o.model, "Model (still)")->type_name("NAME");
+  c->add_option_function<std::vector<std::string>>("--bitrate", [&o](const std::vector<std::string>& texts) {
+     o.bit_rates.clear();
+     for (const std::string& text : texts) o.bit_rates.push_back(bit_rate_of(text));
+   }, "Sound: bit rates, separated by commas (speech: 6k, sound: 12k)")
+      ->delimiter(',')
+      ->type_name("RATE,...");
+  c->add_option("--model", o.model, "Model (still; sound: speech or sound)")->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5)")->check(CLI::Range(0, 9).description(""))->type_name("N");
   add_json(*c, o.common);
   add_machine(*c, o.common);

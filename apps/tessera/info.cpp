@@ -6,6 +6,7 @@
 
 #include "apps/tessera/exit_codes.h"
 #include "apps/tessera/options.h"
+#include "apps/tessera/sound.h"
 #include "data/byte_file.h"
 
 namespace tessera::cli {
@@ -13,12 +14,7 @@ namespace {
 
 std::string hex(uint64_t value, int digits) { return fmt::format("{:0{}x}", value, digits); }
 
-nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,
-                               std::optional<uint32_t> decoded) {
-  nlohmann::ordered_json json;
-  json["file"] = file;
-  json["version"] = fmt::format("{}.{}", info.version_major, info.version_minor);
-  json["media"] = info.media;
+void add_picture(nlohmann::ordered_json& json, const StreamInfo& info) {
   json["width"] = info.width;
   json["height"] = info.height;
   json["channels"] = info.channels;
@@ -28,19 +24,45 @@ nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,
                     {"matrix", info.colour.matrix},
                     {"full_range", info.colour.full_range}};
   json["quality"] = info.quality;
+  json["tiles"] = info.tiles;
+  json["tile_size"] = info.tile_size;
+  const uint64_t pixels = uint64_t{info.width} * info.height;
+  if (pixels > 0) json["bpp"] = 8.0 * static_cast<double>(info.file_bytes) / static_cast<double>(pixels);
+  json["decode_kmac_per_pixel"] = info.decode_kmac_per_pixel;
+  json["predicted_memory"] = info.predicted_memory;
+}
+
+double seconds_of(const StreamInfo& info) { return static_cast<double>(info.samples) / std::max(1u, info.sample_rate); }
+
+void add_sound(nlohmann::ordered_json& json, const StreamInfo& info) {
+  json["sample_rate"] = info.sample_rate;
+  json["channels"] = info.channels;
+  json["bit_depth"] = info.bit_depth;
+  json["samples"] = info.samples;
+  json["seconds"] = seconds_of(info);
+  json["block_samples"] = info.block_samples;
+  json["bit_rate"] = info.bit_rate;
+  json["decode_mmac_per_second"] = info.decode_mmac_per_second;
+}
+
+nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,
+                               std::optional<uint32_t> decoded) {
+  nlohmann::ordered_json json;
+  json["file"] = file;
+  json["version"] = fmt::format("{}.{}", info.version_major, info.version_minor);
+  json["media"] = info.media;
+  if (info.media == "audio") {
+    add_sound(json, info);
+  } else {
+    add_picture(json, info);
+  }
   json["model"] = {{"name", info.model},
                    {"revision", info.model_revision},
                    {"hash", hex(info.model_hash, 16)},
                    {"available", info.model_available}};
-  json["tiles"] = info.tiles;
-  json["tile_size"] = info.tile_size;
   json["packets"] = info.packets;
   json["bytes"] = info.file_bytes;
-  const uint64_t pixels = uint64_t{info.width} * info.height;
-  if (pixels > 0) json["bpp"] = 8.0 * static_cast<double>(info.file_bytes) / static_cast<double>(pixels);
   for (const SectionSize& section : info.sections) json["sections"][section.name] = section.bytes;
-  json["decode_kmac_per_pixel"] = info.decode_kmac_per_pixel;
-  json["predicted_memory"] = info.predicted_memory;
   json["checksum"] = info.stored_checksum ? nlohmann::json(hex(*info.stored_checksum, 8)) : nlohmann::json();
   if (decoded) json["decoded_checksum"] = hex(*decoded, 8);
   return json;
@@ -53,31 +75,39 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
   const double pixels = static_cast<double>(uint64_t{info.width} * info.height);
   fmt::print("{}\n", file);
   line("format", fmt::format("TSR {}.{}, {}", info.version_major, info.version_minor, info.media));
-  line("size",
-       fmt::format("{}x{}, {} channels, {} bits", info.width, info.height, info.channels, info.bit_depth));
-  line("colour",
-       fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries,
-                   info.colour.transfer, info.colour.matrix, info.colour.full_range ? "full" : "limited"));
-  line("quality", std::to_string(info.quality));
+  if (info.media == "audio") {
+    line("sound", fmt::format("{} Hz, {} channel{}, {:.3f} s, {} samples", info.sample_rate, info.channels, info.channels == 1 ? "" : "s",
+                              seconds_of(info), info.samples));
+  } else {
+    line("size", fmt::format("{}x{}, {} channels, {} bits", info.width, info.height, info.channels, info.bit_depth));
+    line("colour", fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries, info.colour.transfer,
+                               info.colour.matrix, info.colour.full_range ? "full" : "limited"));
+    line("quality", std::to_string(info.quality));
+  }
   line("model", fmt::format("{} revision {}, hash {}{}", info.model, info.model_revision,
                             hex(info.model_hash, 16), info.model_available ? "" : " (not installed)"));
-  line("packets", info.tiles > 1
-                      ? fmt::format("{} ({} tiles of {} pixels)", info.packets, info.tiles, info.tile_size)
-                      : std::to_string(info.packets));
-  line("bytes", pixels > 0 ? fmt::format("{} ({:.4f} bpp)", info.file_bytes,
-                                         8.0 * static_cast<double>(info.file_bytes) / pixels)
-                           : std::to_string(info.file_bytes));
+  if (info.media == "audio") {
+    line("packets", fmt::format("{} of {:.0f} ms", info.packets, 1e3 * info.block_samples / std::max(1u, info.sample_rate)));
+    line("bytes", fmt::format("{} ({:.3f} kbit/s)", info.file_bytes, info.bit_rate / 1e3));
+  } else {
+    line("packets", info.tiles > 1 ? fmt::format("{} ({} tiles of {} pixels)", info.packets, info.tiles, info.tile_size)
+                                   : std::to_string(info.packets));
+    line("bytes", pixels > 0 ? fmt::format("{} ({:.4f} bpp)", info.file_bytes, 8.0 * static_cast<double>(info.file_bytes) / pixels)
+                             : std::to_string(info.file_bytes));
+  }
   for (const SectionSize& section : info.sections) {
     line("", fmt::format("{:<14} {:>10}  {:5.1f} %", section.name, section.bytes,
                          100.0 * static_cast<double>(section.bytes) /
                              static_cast<double>(std::max<uint64_t>(1, info.file_bytes))));
   }
   if (info.model_available) {
-    line("decoding",
-         fmt::format("{:.1f} kMAC/pixel, {} MiB", info.decode_kmac_per_pixel, info.predicted_memory >> 20));
+    line("decoding", info.media == "audio"
+                         ? fmt::format("{:.1f} million multiply-adds a second", info.decode_mmac_per_second)
+                         : fmt::format("{:.1f} kMAC/pixel, {} MiB", info.decode_kmac_per_pixel, info.predicted_memory >> 20));
   }
-  line("checksum", info.stored_checksum ? hex(*info.stored_checksum, 8) : "none stored");
-  if (decoded) line("decoded", hex(*decoded, 8) + (info.stored_checksum ? ", as stored" : ""));
+  if (info.media != "audio") line("checksum", info.stored_checksum ? hex(*info.stored_checksum, 8) : "none stored");
+  if (decoded && info.media == "audio") line("decoded", hex(*decoded, 8));
+  if (decoded && info.media != "audio") line("decoded", hex(*decoded, 8) + (info.stored_checksum ? ", as stored" : ""));
 }
 
 // Prints into `list` with --json, otherwise on standard output.
@@ -87,7 +117,11 @@ Status info_of(const std::string& file, const InfoOptions& options, nlohmann::or
   auto info = inspect(*stream, options.common.weights_dir);
   if (!info) return info.status();
   std::optional<uint32_t> decoded;
-  if (options.check) {
+  if (options.check && info->media == "audio") {
+    AudioReport report;
+    TESSERA_RETURN_IF_ERROR(check_sound(*stream, options.common.weights_dir, report));
+    decoded = report.symbol_checksum;
+  } else if (options.check) {
     DecoderOptions decoder_options;
     decoder_options.device = options.common.device;
     decoder_options.threads = options.common.threads;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bitstream/header.h"
 #include "data/byte_file.h"
 #include "data/byte_source.h"
 #include "data/sniff.h"
@@ -14,7 +15,6 @@ namespace tessera::cli {
 namespace {
 
 constexpr size_t kLook = 16;  // bytes
-constexpr size_t kFlagsAt = 5;  // of a stream's header; bits 0 and 1 are the kind of media
 
 bool has(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
   return bytes.size() >= at + text.size() && std::equal(text.begin(), text.end(), bytes.begin() + static_cast<ptrdiff_t>(at));
@@ -82,8 +82,7 @@ Result<MediaType> type_of_input(const std::string& path) {
 Result<MediaType> type_of_stream(const std::string& path) {
   const auto bytes = first_bytes(path);
   if (!bytes) return bytes.status();
-  const bool sound = has(*bytes, 0, "TSR") && bytes->size() > kFlagsAt && ((*bytes)[kFlagsAt] & 3) == 2;
-  return sound ? MediaType::sound : MediaType::picture;
+  return bitstream::is_audio_stream(*bytes) ? MediaType::sound : MediaType::picture;
 }
 
 }  // namespace tessera::cli

@@ -18,8 +18,13 @@ nlohmann::ordered_json to_json(const ModelInfo& model) {
   json["file"] = model.file;
   json["bytes"] = model.file_bytes;
   json["parameters"] = model.parameters;
-  json["encode_kmac_per_pixel"] = model.encode_kmac_per_pixel;
-  json["decode_kmac_per_pixel"] = model.decode_kmac_per_pixel;
+  if (model.media == "audio") {
+    json["encode_mmac_per_second"] = model.encode_mmac_per_second;
+    json["decode_mmac_per_second"] = model.decode_mmac_per_second;
+  } else {
+    json["encode_kmac_per_pixel"] = model.encode_kmac_per_pixel;
+    json["decode_kmac_per_pixel"] = model.decode_kmac_per_pixel;
+  }
   json["training"] = model.training;
   return json;
 }
@@ -35,13 +40,16 @@ int models_command(const Common& options) {
     fmt::print("{}\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return kExitOk;
   }
-  fmt::print("{:<16} {:>4}  {:<16} {:<6} {:>8} {:>9} {:>9} {:>9}\n", "name", "rev", "hash", "media", "MiB",
-             "M param", "enc kMAC", "dec kMAC");
+  fmt::print("{:<16} {:>4}  {:<16} {:<6} {:>8} {:>9} {:>10} {:>10}\n", "name", "rev", "hash", "media", "MiB",
+             "M param", "enc MAC", "dec MAC");
   for (const ModelInfo& model : *models) {
-    fmt::print("{:<16} {:>4}  {:016x} {:<6} {:>8.1f} {:>9.2f} {:>9.1f} {:>9.1f}\n", model.name,
-               model.revision, model.hash, model.media, static_cast<double>(model.file_bytes) / (1 << 20),
-               static_cast<double>(model.parameters) / 1e6, model.encode_kmac_per_pixel,
-               model.decode_kmac_per_pixel);
+    const bool sound = model.media == "audio";
+    const auto cost = [&](double kmac_per_pixel, double mmac_per_second) {
+      return sound ? fmt::format("{:.0f} M/s", mmac_per_second) : fmt::format("{:.1f} k/px", kmac_per_pixel);
+    };
+    fmt::print("{:<16} {:>4}  {:016x} {:<6} {:>8.1f} {:>9.2f} {:>10} {:>10}\n", model.name, model.revision, model.hash, model.media,
+               static_cast<double>(model.file_bytes) / (1 << 20), static_cast<double>(model.parameters) / 1e6,
+               cost(model.encode_kmac_per_pixel, model.encode_mmac_per_second), cost(model.decode_kmac_per_pixel, model.decode_mmac_per_second));
     if (!model.training.empty()) fmt::print("  {}\n", model.training);
   }
   return kExitOk;

@@ -53,8 +53,9 @@ struct InfoOptions {
 struct BenchOptions {
   Common common;
   std::vector<int> qualities{16, 32, 48};
+  std::vector<double> bit_rates{0};  // of sound, bit/s; 0: the model's usual one
   int repetitions = 5;
-  std::string model = "still";
+  std::string model;  // empty: as for encode
   int effort = 5;
 };
 

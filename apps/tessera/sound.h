@@ -1,6 +1,8 @@
 // Encoding and decoding of one file of sound, in constant memory.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 
 #include "apps/tessera/batch.h"
@@ -17,6 +19,15 @@ Status encode_sound(const Job& job, const EncodeOptions& options, const Progress
 Status decode_sound(const Job& job, const DecodeOptions& options, const Progress& progress, Outcome& outcome);
 
 // Goes through a whole stream. Strict: damage anywhere is an error. `report` receives what was decoded.
-Status check_sound(const std::string& file, const std::string& weights_dir, AudioReport& report);
+Status check_sound(std::span<const uint8_t> stream, const std::string& weights_dir, AudioReport& report);
+
+// `tessera bench` for one file of sound. Errors: those of encoding and decoding.
+struct SoundTimes {
+  std::string file, model;
+  double asked = 0, bit_rate = 0;                    // bit/s: asked for, and of the whole stream
+  double seconds = 0;                                // of sound
+  double encode_seconds = 0, decode_seconds = 0;     // medians, reading and writing of files excluded
+};
+Result<SoundTimes> time_sound(const std::string& file, double bit_rate, const BenchOptions& options);
 
 }  // namespace tessera::cli

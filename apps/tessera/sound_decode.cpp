@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -14,6 +15,8 @@ namespace {
 using bitstream::StreamReader;
 
 constexpr size_t kPiece = 1 << 16;  // bytes read at a time
+
+using Bytes = std::function<Result<size_t>(std::span<uint8_t>)>;  // fills, gives how many; 0 at the end
 
 // What was wrong with a stream that was decoded all the same.
 struct Damage {
@@ -32,29 +35,29 @@ struct Damage {
   }
 };
 
-// Feeds a whole stream to the decoder. `opened` is called once the header is known, `ready` whenever there may be samples,
+// Feeds a whole stream, of `size` bytes where that is known, to the decoder. `opened` is called once the header is known, `ready` whenever there may be samples,
 // `progress` with the fraction done.
-Status feed(const std::string& file, AudioDecoder& decoder, const std::function<Status()>& opened, const std::function<Status()>& ready,
+Status feed(const Bytes& read_more, uint64_t size, AudioDecoder& decoder, const std::function<Status()>& opened, const std::function<Status()>& ready,
             const Progress& progress, Damage& damage, uint64_t& bytes) {
-  auto source = media::ByteSource::open(file);
-  if (!source) return source.status();
   StreamReader reader;
+  bool begun = false;
   std::vector<uint8_t> buffer(kPiece);
   for (;;) {
     StreamReader::Event event = reader.next();
     switch (event.kind) {
       case StreamReader::Kind::need_bytes: {
-        const auto count = source->read(buffer);
+        const Result<size_t> count = read_more(buffer);
         if (!count) return count.status();
         bytes += *count;
         if (*count == 0) reader.finish();
         reader.push(std::span(buffer).first(*count));
-        const double done = source->size() > 0 ? static_cast<double>(reader.position()) / static_cast<double>(source->size()) : 0;
+        const double done = size > 0 ? static_cast<double>(reader.position()) / static_cast<double>(size) : 0;
         if (progress && !progress(std::min(1.0, done))) return {ErrorCode::cancelled, "cancelled"};
         continue;
       }
       case StreamReader::Kind::header:
         TESSERA_RETURN_IF_ERROR(decoder.open(event.bytes));
+        begun = true;
         TESSERA_RETURN_IF_ERROR(opened());
         continue;
       case StreamReader::Kind::packet:
@@ -72,7 +75,7 @@ Status feed(const std::string& file, AudioDecoder& decoder, const std::function<
         break;
       case StreamReader::Kind::end:
         if (!event.damage.ok()) {
-          if (decoder.sample_rate() == 0 || decoder.block_samples() == 0) return event.damage;
+          if (!begun) return event.damage;
           damage.note(event.damage);
           damage.cut_off = true;
         }
@@ -109,21 +112,29 @@ Status decode_sound(const Job& job, const DecodeOptions& options, const Progress
     while (const auto block = decoder.receive()) TESSERA_RETURN_IF_ERROR(writer->write(block->samples));
     return {};
   };
+  auto source = media::ByteSource::open(job.input);
+  if (!source) return source.status();
   Damage damage;
-  TESSERA_RETURN_IF_ERROR(feed(job.input, decoder, opened, ready, progress, damage, outcome.stream_bytes));
+  TESSERA_RETURN_IF_ERROR(feed([&](std::span<uint8_t> room) { return source->read(room); }, source->size(), decoder, opened, ready, progress, damage, outcome.stream_bytes));
   TESSERA_RETURN_IF_ERROR(writer->finish());
   outcome.duration = static_cast<double>(decoder.report().samples) / decoder.sample_rate();
   outcome.note = fmt::format("{} Hz, {} channel{}", decoder.sample_rate(), decoder.channels(), decoder.channels() == 1 ? "" : "s");
   return damage.status();
 }
 
-Status check_sound(const std::string& file, const std::string& weights_dir, AudioReport& report) {
+Status check_sound(std::span<const uint8_t> stream, const std::string& weights_dir, AudioReport& report) {
   auto decoder = AudioDecoder::create({weights_dir, true});
   if (!decoder) return decoder.status();
   Damage damage;
   uint64_t bytes = 0;
   const auto nothing = []() -> Status { return {}; };
-  TESSERA_RETURN_IF_ERROR(feed(file, *decoder, nothing, nothing, {}, damage, bytes));
+  const auto read = [&stream](std::span<uint8_t> room) -> Result<size_t> {
+    const size_t count = std::min(room.size(), stream.size());
+    std::copy_n(stream.begin(), count, room.begin());
+    stream = stream.subspan(count);
+    return count;
+  };
+  TESSERA_RETURN_IF_ERROR(feed(read, stream.size(), *decoder, nothing, nothing, {}, damage, bytes));
   report = decoder->report();
   return damage.first;
 }

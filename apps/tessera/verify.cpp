@@ -3,6 +3,8 @@
 
 #include "apps/tessera/exit_codes.h"
 #include "apps/tessera/options.h"
+#include "apps/tessera/sound.h"
+#include "bitstream/header.h"
 #include "data/byte_file.h"
 
 namespace tessera::cli {
@@ -11,6 +13,15 @@ namespace {
 Status verify_file(const std::string& file, const Common& options, ImageDecoder& decoder) {
   auto stream = media::read_file(file);
   if (!stream) return stream.status();
+  if (bitstream::is_audio_stream(*stream)) {
+    AudioReport sound;
+    TESSERA_RETURN_IF_ERROR(check_sound(*stream, options.weights_dir, sound));
+    if (!options.quiet) {
+      fmt::print("{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, sound.indices,
+                 sound.symbol_checksum, sound.checked, sound.packets);
+    }
+    return {};
+  }
   Report report;
   TESSERA_RETURN_IF_ERROR(decoder.verify(*stream, &report));
   auto info = inspect(*stream, options.weights_dir);

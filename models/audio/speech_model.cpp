@@ -60,6 +60,13 @@ Reach reach(const SpeechConfig& config, int64_t blocks) {
 Reach encoder_reach(const SpeechConfig& config) { return reach(config, config.encoder_blocks); }
 Reach decoder_reach(const SpeechConfig& config) { return reach(config, config.decoder_blocks); }
 
+double decode_macs(const SpeechModel& model) {
+  const auto of = [](const Dense& layer) { return static_cast<double>(layer.weight.numel()); };
+  double macs = of(model.from_latent) + of(model.head);
+  for (const FrameBlockWeights& b : model.decoder) macs += of(b.mix_in) + of(b.mix_out) + of(b.expand) + of(b.contract) + static_cast<double>(b.filter.numel());
+  return macs * model.config.frame_rate();
+}
+
 uint64_t export_speech(const Speech& network, const std::string& path, const std::string& name, uint32_t revision, const std::string& training) {
   std::map<std::string, at::Tensor> out;
   for (const Param& p : network.params().list()) out[p.name] = p.tensor.detach().cpu().to(at::kHalf);
@@ -92,6 +99,14 @@ std::shared_ptr<SpeechModel> load_speech(const std::string& path) {
   m.head = dense(w, "decoder.head", c.width, 2 * c.channels * bins);
   m.codebooks = load_codebooks(w, c);
   m.half_norms = (m.codebooks.square().sum(-1) * 0.5).contiguous();
+  if (IndexModel::present(w)) {
+    auto index = IndexModel::load(w);
+    if (!index) throw std::runtime_error("the weights file's index model: " + index.status().message());
+    if (index->groups() != c.quantizer.groups || index->codes() != c.quantizer.codes || index->levels() > c.quantizer.levels) {
+      throw std::runtime_error("the weights file's index model is made for other codebooks");
+    }
+    m.index = std::move(*index);
+  }
   m.name = meta(w, "model");
   m.revision = parse_revision(meta(w, "revision"));
   m.hash = w.hash;

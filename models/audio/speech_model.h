@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "models/audio/index_model.h"
 #include "models/audio/speech.h"
 #include "models/weights.h"
 
@@ -35,6 +37,7 @@ struct SpeechModel {
   std::vector<FrameBlockWeights> encoder, decoder;
   at::Tensor codebooks;   // [L,G,K,D/G]
   at::Tensor half_norms;  // [L,G,K]: |code|^2 / 2
+  std::optional<IndexModel> index;  // the entropy coder of the indices, where the file has one
   std::string name;
   uint32_t revision = 0;
   uint64_t hash = 0;
@@ -48,6 +51,9 @@ struct Reach {
 };
 Reach encoder_reach(const SpeechConfig& config);
 Reach decoder_reach(const SpeechConfig& config);
+
+// Multiply-adds a second of sound; transforms not counted.
+double decode_macs(const SpeechModel& model);
 
 // Writes the parameters, in float16, with the metadata that load_speech() wants. Returns the file's hash.
 uint64_t export_speech(const Speech& network, const std::string& path, const std::string& name, uint32_t revision, const std::string& training);
