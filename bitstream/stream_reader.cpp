@@ -110,7 +110,7 @@ StreamReader::Event StreamReader::next() {
   }
 }
 
-bool StreamReader::confirmed(size_t place, bool& wait) const {
+bool StreamReader::confirmed(size_t place, bool cut_off, bool& wait) const {
   if (place == buffer_.size()) {
     wait = !finished_;
     return finished_;
@@ -118,22 +118,32 @@ bool StreamReader::confirmed(size_t place, bool& wait) const {
   PacketView view;
   const Look found = look(place, view, nullptr);
   wait = found == Look::incomplete && !finished_;
-  return found == Look::packet || (found == Look::incomplete && finished_);
+  return found == Look::packet || (cut_off && found == Look::incomplete && finished_);
+}
+
+// Goes on at `place` of the buffer; `guess` packets are missing, unless a time stamp tells their number.
+StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status damage) {
+  const uint64_t block = header_.audio.block_samples;
+  Event event;
+  event.kind = Kind::lost;
+  event.damage = std::move(damage);
+  event.lost = guess;
+  PacketView view;
+  if (look(place, view, nullptr) == Look::packet && view.packet.kind == PacketKind::key && view.packet.time_stamp.value_or(0) > next_time_) {
+    event.lost = (*view.packet.time_stamp - next_time_) / block;
+  }
+  next_time_ += event.lost * block;
+  at_ = place;
+  return event;
 }
 
 // A checksum of 16 bits is right by chance now and then: what is found counts when something valid follows it as well.
 StreamReader::Event StreamReader::resume(Status damage) {
-  Event event;
-  event.kind = Kind::lost;
-  event.damage = damage;
   // Most often only the content of one packet is damaged, and its length leads to the next.
   bool wait = false;
   if (const uint64_t size = claimed_size(rest(at_)); size > 0 && size <= buffer_.size() - at_) {
-    if (confirmed(at_ + static_cast<size_t>(size), wait)) {
-      at_ += static_cast<size_t>(size);
-      event.lost = 1;
-      next_time_ += header_.audio.block_samples;
-      return event;
+    if (confirmed(at_ + static_cast<size_t>(size), false, wait)) {
+      return resume_at(at_ + static_cast<size_t>(size), 1, std::move(damage));
     }
     if (wait) return {};
   }
@@ -149,17 +159,12 @@ StreamReader::Event StreamReader::resume(Status damage) {
     checked_ += size;
     if (checked_ > kSearchFactor * position() + kSearchFloor) return stop(std::move(damage));
     if (found == Look::incomplete && !finished_) return {};
-    if (found != Look::packet || !confirmed(place + static_cast<size_t>(view.size), wait)) {
+    if (found != Look::packet || !confirmed(place + static_cast<size_t>(view.size), true, wait)) {
       if (found == Look::packet && wait) return {};
       continue;
     }
-    const uint64_t block = header_.audio.block_samples, gap = place - at_;
-    const uint64_t mean = packets_ == 0 ? view.size : packet_bytes_ / packets_;
-    event.lost = std::max<uint64_t>(1, (gap + mean / 2) / std::max<uint64_t>(1, mean));
-    if (view.packet.time_stamp && *view.packet.time_stamp >= next_time_) event.lost = (*view.packet.time_stamp - next_time_) / block;
-    next_time_ += event.lost * block;
-    at_ = place;
-    return event;
+    const uint64_t gap = place - at_, mean = packets_ == 0 ? view.size : packet_bytes_ / packets_;
+    return resume_at(place, std::max<uint64_t>(1, (gap + mean / 2) / std::max<uint64_t>(1, mean)), std::move(damage));
   }
   if (!finished_) return {};
   at_ = buffer_.size();

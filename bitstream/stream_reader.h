@@ -49,10 +49,12 @@ class StreamReader {
   enum class Look { packet, incomplete, bad };
   // The packet at `place` of the buffer. `why` receives what is wrong.
   Look look(size_t place, PacketView& view, Status* why) const;
-  bool confirmed(size_t place, bool& wait) const;  // something valid, or the end, is there
+  // A whole packet, or the end, is there; with `cut_off` also a packet whose end is missing. `wait`: more bytes are needed to know.
+  bool confirmed(size_t place, bool cut_off, bool& wait) const;
   Event header_event();
   Event packet_event(const PacketView& view);
   Event resume(Status damage);
+  Event resume_at(size_t place, uint64_t guess, Status damage);
   Event stop(Status damage);
   std::span<const uint8_t> rest(size_t place) const { return std::span(buffer_).subspan(place); }
 

@@ -1,0 +1,178 @@
+// Streams of sound that arrive in pieces, damaged and cut off.
+#include "bitstream/stream_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "bitstream/file.h"
+#include "tests/bitstream/samples.h"
+
+namespace tessera::bitstream {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+struct Stream {
+  Bytes bytes;
+  std::vector<size_t> starts;  // of the packets
+  size_t header = 0;
+};
+
+// Packets of about 60 bytes, every fifth with a time stamp.
+Stream sample(size_t packets, bool index = false) {
+  std::mt19937 random(5);
+  FileHeader header;
+  header.kind = MediaKind::audio;
+  header.audio.block_samples = 1000;
+  ByteWriter out;
+  EXPECT_TRUE(write_header(out, header).ok());
+  Stream stream;
+  stream.header = out.size();
+  std::vector<IndexEntry> entries;
+  for (size_t i = 0; i < packets; ++i) {
+    stream.starts.push_back(out.size());
+    const Bytes payload = test::random_bytes(random, 50 + random() % 20);
+    Packet packet;
+    packet.payload = payload;
+    packet.short_checksum = true;
+    if (i % 5 == 0) packet.time_stamp = i * 1000, entries.push_back({out.size(), i * 1000});
+    EXPECT_TRUE(write_packet(out, packet).ok());
+  }
+  if (index) {
+    EXPECT_TRUE(write_index(out, entries).ok());
+  }
+  stream.bytes = out.take();
+  return stream;
+}
+
+struct Seen {
+  size_t headers = 0;
+  std::vector<Bytes> packets;
+  std::vector<uint64_t> lost;  // by place: how many before packet i
+  uint64_t total_lost = 0, damages = 0;
+  Status end;
+};
+
+Seen read(const Bytes& bytes, size_t piece) {
+  StreamReader reader;
+  Seen seen;
+  size_t at = 0;
+  for (size_t guard = 0; guard < 10 * bytes.size() + 100; ++guard) {
+    const StreamReader::Event event = reader.next();
+    switch (event.kind) {
+      case StreamReader::Kind::need_bytes: {
+        const size_t count = std::min(piece, bytes.size() - at);
+        if (count == 0) reader.finish();
+        reader.push(std::span(bytes).subspan(at, count));
+        at += count;
+        break;
+      }
+      case StreamReader::Kind::header:
+        ++seen.headers;
+        break;
+      case StreamReader::Kind::packet:
+        seen.packets.emplace_back(event.bytes.begin(), event.bytes.end());
+        break;
+      case StreamReader::Kind::lost:
+        EXPECT_FALSE(event.damage.ok());
+        seen.total_lost += event.lost;
+        ++seen.damages;
+        break;
+      case StreamReader::Kind::end:
+        seen.end = event.damage;
+        EXPECT_EQ(reader.next().kind, StreamReader::Kind::end);
+        return seen;
+    }
+  }
+  ADD_FAILURE() << "the reader does not come to an end";
+  return seen;
+}
+
+TEST(StreamReader, GivesEverythingHoweverItArrives) {
+  for (const bool index : {false, true}) {
+    const Stream stream = sample(12, index);
+    const Seen whole = read(stream.bytes, stream.bytes.size());
+    EXPECT_EQ(whole.headers, 1u);
+    ASSERT_EQ(whole.packets.size(), 12u);
+    EXPECT_TRUE(whole.end.ok()) << whole.end.message();
+    for (size_t i = 0; i < 12; ++i) EXPECT_TRUE(std::equal(whole.packets[i].begin(), whole.packets[i].end(), stream.bytes.begin() + static_cast<ptrdiff_t>(stream.starts[i])));
+    for (const size_t piece : {1u, 3u, 100u}) EXPECT_EQ(read(stream.bytes, piece).packets, whole.packets) << piece;
+  }
+}
+
+TEST(StreamReader, AnyFlippedByteCostsAPacketOrTwo) {
+  const Stream stream = sample(12);
+  for (size_t at = stream.header; at < stream.bytes.size(); ++at) {
+    Bytes bytes = stream.bytes;
+    bytes[at] ^= 0x5A;
+    for (const size_t piece : {size_t{7}, bytes.size()}) {
+      const Seen seen = read(bytes, piece);
+      ASSERT_GE(seen.packets.size(), 10u) << at;
+      ASSERT_LT(seen.packets.size(), 12u) << at;
+      const bool in_last = at >= stream.starts[11];
+      EXPECT_TRUE(in_last || seen.packets.size() + seen.total_lost == 12u) << at << ": " << seen.packets.size() << " and " << seen.total_lost << " of " << seen.damages;
+      EXPECT_TRUE(seen.damages > 0 || !seen.end.ok()) << at;
+    }
+  }
+}
+
+TEST(StreamReader, CutOffAnywhere) {
+  const Stream stream = sample(6);
+  for (size_t size = 0; size < stream.bytes.size(); ++size) {
+    const Seen seen = read(Bytes(stream.bytes.begin(), stream.bytes.begin() + static_cast<ptrdiff_t>(size)), 50);
+    const auto whole = static_cast<size_t>(std::count_if(stream.starts.begin() + 1, stream.starts.end(), [&](size_t s) { return s <= size; }));
+    ASSERT_EQ(seen.packets.size(), whole) << size;
+    const bool between = size == stream.header || std::find(stream.starts.begin() + 1, stream.starts.end(), size) != stream.starts.end();
+    EXPECT_EQ(seen.end.code(), between ? ErrorCode::ok : ErrorCode::truncated) << size << ": " << seen.end.message();
+  }
+}
+
+TEST(StreamReader, MissingBytesAreCountedByTheTimeStamps) {
+  const Stream stream = sample(20);
+  // From the middle of packet 7 to the middle of packet 12: the next stamp is at 15.
+  Bytes bytes(stream.bytes.begin(), stream.bytes.begin() + static_cast<ptrdiff_t>(stream.starts[7] + 20));
+  bytes.insert(bytes.end(), stream.bytes.begin() + static_cast<ptrdiff_t>(stream.starts[14] + 30), stream.bytes.end());
+  const Seen seen = read(bytes, 64);
+  EXPECT_EQ(seen.packets.size(), 12u);
+  EXPECT_EQ(seen.total_lost, 8u);
+  EXPECT_TRUE(seen.end.ok());
+}
+
+TEST(StreamReader, InsertedRubbishIsLeftOut) {
+  const Stream stream = sample(10);
+  std::mt19937 random(3);
+  Bytes bytes = stream.bytes;
+  const Bytes rubbish = test::random_bytes(random, 500);
+  bytes.insert(bytes.begin() + static_cast<ptrdiff_t>(stream.starts[5]), rubbish.begin(), rubbish.end());
+  EXPECT_EQ(read(bytes, 200).packets.size(), 10u);
+}
+
+TEST(StreamReader, OtherStreamsAreRefused) {
+  EXPECT_EQ(read(test::sample_image(), 100).end.code(), ErrorCode::unsupported);
+  EXPECT_EQ(read({}, 100).end.code(), ErrorCode::truncated);
+  EXPECT_EQ(read(Bytes(200, 'x'), 100).end.code(), ErrorCode::corrupt);
+  Stream stream = sample(2, true);
+  stream.bytes.push_back(1);
+  EXPECT_EQ(read(stream.bytes, 100).end.code(), ErrorCode::corrupt);
+  stream.bytes.resize(stream.bytes.size() - 5);
+  EXPECT_FALSE(read(stream.bytes, 100).end.ok());
+}
+
+TEST(StreamReader, RandomBytesNeverRunAway) {
+  const Stream stream = sample(1);
+  std::mt19937 random(11);
+  for (int i = 0; i < 200; ++i) {
+    Bytes bytes(stream.bytes.begin(), stream.bytes.begin() + static_cast<ptrdiff_t>(stream.header));
+    const Bytes more = test::random_bytes(random, random() % 3000);
+    bytes.insert(bytes.end(), more.begin(), more.end());
+    (void)read(bytes, 1 + random() % 500);
+  }
+  // Heads that all promise long packets.
+  Bytes hostile(stream.bytes.begin(), stream.bytes.begin() + static_cast<ptrdiff_t>(stream.header));
+  for (int i = 0; i < 100000; ++i) hostile.insert(hostile.end(), {1, 0xFF, 7});
+  EXPECT_FALSE(read(hostile, 65536).end.ok());
+}
+
+}  // namespace
+}  // namespace tessera::bitstream
