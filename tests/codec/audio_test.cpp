@@ -7,7 +7,6 @@
 
 #include "tests/codec/sounds.h"
 #include "tests/data/temporary_folder.h"
-#include "tests/models/tiny_speech.h"
 
 namespace tessera::test {
 namespace {
@@ -16,9 +15,7 @@ class Audio : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder = new TemporaryFolder;
-    models::test::write_tiny_speech(folder->folder(), "speech", models::test::tiny_speech());
-    models::test::write_tiny_speech(folder->folder(), "speech-live", models::test::tiny_speech(true));
-    models::test::write_tiny_speech(folder->folder(), "sound", models::test::tiny_speech(false, 2));
+    write_weights(folder->folder());
   }
   static void TearDownTestSuite() { delete folder; }
 
@@ -38,7 +35,7 @@ class Audio : public testing::Test {
 TemporaryFolder* Audio::folder = nullptr;
 
 TEST_F(Audio, EveryLengthComesBack) {
-  for (const std::string model : {"speech", "sound"}) {
+  for (const std::string model : {"speech", "sound", "coded"}) {
     for (const bool low_delay : {false, true}) {
       for (const size_t length : {0u, 1u, 39u, 40u, 41u, 3999u, 4000u, 4001u, 8000u, 12345u}) {
         AudioEncoderOptions o = options(model, 3200);
@@ -107,6 +104,110 @@ TEST_F(Audio, SymbolsAloneCanBeProved) {
   EXPECT_TRUE(decoded(decoding(true), stream, {}, &report).empty());
   EXPECT_EQ(report.symbol_checksum, stream.report.symbol_checksum);
   EXPECT_GT(report.indices, 0u);
+}
+
+TEST_F(Audio, SilenceAndNoiseAndBadSamples) {
+  const std::vector<float> silence(20000, 0.f);
+  const std::vector<float> quiet = decoded(decoding(), encoded(options(), silence));
+  ASSERT_EQ(quiet.size(), silence.size());
+  std::vector<float> bad = voice(kRate, 1, 20000), replaced = bad;
+  const float values[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+  for (size_t i = 100; i < bad.size(); i += 1000) bad[i] = values[i / 1000 % 3], replaced[i] = 0;
+  const AudioStream stream = encoded(options(), bad);
+  EXPECT_EQ(stream.report.replaced, 20u);
+  EXPECT_EQ(stream.bytes(), encoded(options(), replaced).bytes());
+  for (const float v : decoded(decoding(), stream)) ASSERT_TRUE(std::isfinite(v));
+  std::vector<float> loud = voice(kRate, 1, 9000);
+  for (float& v : loud) v *= 1e30f;
+  for (const float v : decoded(decoding(), encoded(options(), loud))) ASSERT_TRUE(std::isfinite(v));
+}
+
+TEST_F(Audio, MistakesOfTheCallerAreNamed) {
+  auto encoder = AudioEncoder::create(options());
+  ASSERT_TRUE(encoder);
+  const std::vector<float> samples(3, 0.f);
+  EXPECT_EQ(encoder->send({samples, 2, kRate}).code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(encoder->send({samples, 1, 44100}).code(), ErrorCode::invalid_argument);
+  EXPECT_TRUE(encoder->flush().ok());
+  EXPECT_EQ(encoder->flush().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(encoder->send({samples, 1, kRate}).code(), ErrorCode::invalid_argument);
+  AudioEncoderOptions o = options("none");
+  EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::model_missing);
+  o = options();
+  o.channels = 3;
+  EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
+  o.channels = 1;
+  o.source_bit_depth = 0;
+  EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
+  auto decoder = AudioDecoder::create(decoding());
+  EXPECT_EQ(decoder->send({}).code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(decoder->flush().code(), ErrorCode::invalid_argument);
+  EXPECT_FALSE(decoder->receive());
+  const Bytes header = encoded(options(), {}).header;
+  EXPECT_TRUE(decoder->open(header).ok());
+  EXPECT_EQ(decoder->open(header).code(), ErrorCode::invalid_argument);
+}
+
+TEST_F(Audio, LowDelayTakesTheCausalModel) {
+  AudioEncoderOptions o = options();
+  o.low_delay = true;
+  const auto live = AudioEncoder::create(o), usual = AudioEncoder::create(options());
+  ASSERT_TRUE(live && usual);
+  EXPECT_LE(live->delay(), 0.040);
+  EXPECT_GT(usual->delay(), 0.5);
+  auto decoder = AudioDecoder::create(decoding());
+  ASSERT_TRUE(decoder->open(live->header()).ok());
+  EXPECT_TRUE(decoder->causal());
+  // Without such a variant the ordinary model serves.
+  o.model = "coded";
+  EXPECT_TRUE(AudioEncoder::create(o));
+}
+
+// The weights are random: it cannot save anything, and costs nothing, since what is larger than plain indices is not used.
+TEST_F(Audio, AnIndexModelThatSavesNothingCostsNothing) {
+  const std::vector<float> samples = voice(kRate, 1, 40000);
+  const AudioStream plain = encoded(options("speech"), samples), coded = encoded(options("coded"), samples);
+  EXPECT_NEAR(coded.report.levels, plain.report.levels, 0.1);
+  EXPECT_EQ(decoded(decoding(), coded).size(), samples.size());
+}
+
+TEST_F(Audio, StreamsDescribeThemselves) {
+  const AudioStream stream = encoded(options("sound", 6000, 2), voice(kRate, 2, 30001));
+  const auto info = inspect(stream.bytes(), folder->folder());
+  ASSERT_TRUE(info) << info.status().message();
+  EXPECT_EQ(info->media, "audio");
+  EXPECT_EQ(info->model, "sound");
+  EXPECT_TRUE(info->model_available);
+  EXPECT_EQ(info->sample_rate, kRate);
+  EXPECT_EQ(info->channels, 2u);
+  EXPECT_EQ(info->samples, 30001u);
+  EXPECT_EQ(info->packets, stream.packets.size());
+  EXPECT_NEAR(info->bit_rate, 6000, 180);
+  EXPECT_GT(info->decode_mmac_per_second, 0);
+  const auto nothing = inspect(encoded(options(), {}).bytes(), folder->folder());
+  ASSERT_TRUE(nothing);
+  EXPECT_EQ(nothing->samples, 0u);
+  AudioEncoderOptions live = options();
+  live.low_delay = true;
+  EXPECT_EQ(inspect(encoded(live, voice(kRate, 1, 777)).bytes())->samples, 777u);
+}
+
+TEST_F(Audio, ModelsAreListed) {
+  const auto models = list_models(folder->folder());
+  ASSERT_TRUE(models);
+  ASSERT_EQ(models->size(), 4u);
+  for (const ModelInfo& model : *models) {
+    EXPECT_EQ(model.media, "audio");
+    EXPECT_GT(model.decode_mmac_per_second, 0);
+  }
+}
+
+TEST(AudioModel, IsChosenByChannelsAndRate) {
+  EXPECT_EQ(choose_audio_model(1, 0), "speech");
+  EXPECT_EQ(choose_audio_model(1, 6000), "speech");
+  EXPECT_EQ(choose_audio_model(1, 12000), "sound");
+  EXPECT_EQ(choose_audio_model(2, 0), "sound");
+  EXPECT_EQ(choose_audio_model(2, 1500), "speech");
 }
 
 }  // namespace

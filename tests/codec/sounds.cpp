@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/models/tiny_speech.h"
+
 namespace tessera::test {
 
 std::vector<float> voice(uint32_t rate, uint32_t channels, size_t frames, uint32_t seed) {
@@ -24,6 +26,13 @@ std::vector<float> voice(uint32_t rate, uint32_t channels, size_t frames, uint32
     }
   }
   return samples;
+}
+
+void write_weights(const std::string& folder) {
+  models::test::write_tiny_speech(folder, "speech", models::test::tiny_speech());
+  models::test::write_tiny_speech(folder, "speech-live", models::test::tiny_speech(true));
+  models::test::write_tiny_speech(folder, "sound", models::test::tiny_speech(false, 2));
+  models::test::write_tiny_speech_with_index(folder, "coded", models::test::tiny_speech());
 }
 
 Bytes AudioStream::bytes() const {

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "models/audio/speech_model.h"
+#include "tests/models/random_index.h"
 #include "tests/models/tensors.h"
 
 namespace tessera::models::test {
@@ -36,6 +37,16 @@ uint64_t write_tiny_speech(const std::string& folder, const std::string& name, c
   audio::Speech network(config);
   randomise(network, seed);
   return audio::export_speech(network, folder + "/" + name + ".safetensors", name, 1, "{\"data\":\"random\"}");
+}
+
+uint64_t write_tiny_speech_with_index(const std::string& folder, const std::string& name, const audio::SpeechConfig& config, uint64_t seed) {
+  write_tiny_speech(folder, name, config, seed);
+  const std::string path = folder + "/" + name + ".safetensors";
+  Weights weights = load_weights(path);
+  const QuantizerConfig& q = config.quantizer;
+  for (const auto& [key, tensor] : random_index_weights({q.levels, q.groups, q.codes, 8, 8, 16, 16}, seed, 100).tensors) weights.tensors[key] = tensor;
+  weights.metadata.erase("checksum");  // written anew
+  return save_weights(path, weights.tensors, weights.metadata);
 }
 
 }  // namespace tessera::models::test

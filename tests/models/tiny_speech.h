@@ -17,4 +17,7 @@ void randomise(audio::Speech& network, uint64_t seed);
 // Writes the weights file FOLDER/NAME.safetensors of a random network. Returns the file's hash.
 uint64_t write_tiny_speech(const std::string& folder, const std::string& name, const audio::SpeechConfig& config, uint64_t seed = 1);
 
+// The same with a random index model.
+uint64_t write_tiny_speech_with_index(const std::string& folder, const std::string& name, const audio::SpeechConfig& config, uint64_t seed = 1);
+
 }  // namespace tessera::models::test
