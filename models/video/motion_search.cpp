@@ -3,6 +3,8 @@
 #include <array>
 #include <vector>
 
+#include "models/video/cpu_search.h"
+
 namespace tessera::models {
 namespace {
 
@@ -140,6 +142,10 @@ at::Tensor quarter_stage(const at::Tensor& current, const at::Tensor& reference,
 }  // namespace
 
 VectorField search_vectors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options) {
+  return (current.is_cpu() ? search_vectors_cpu : search_vectors_by_tensors)(current, reference, penalty, options);
+}
+
+VectorField search_vectors_by_tensors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options) {
   const at::NoGradGuard no_grad;
   const int64_t b = current.size(0), h = current.size(2) / 16, w = current.size(3) / 16;
   const at::Tensor coarse = refine(current, reference, penalty, coarse_stage(current, reference, penalty, options.reach / 4));

@@ -1,6 +1,7 @@
-// Block motion search for whole batches, made of tensor operators only, so that it runs on any device and inside a CUDA graph:
-// exhaustive at a quarter of the resolution, then refined at full resolution down to quarter samples while neighbours exchange their
-// vectors, finally 8x8 quarters. The criterion is the sum of absolute differences plus the vectors' approximate bits.
+// Block motion search for whole batches: exhaustive at a quarter of the resolution, then refined at full resolution down to quarter
+// samples while neighbours exchange their vectors, finally 8x8 quarters. The criterion is the sum of absolute differences plus the
+// vectors' approximate bits. On a CPU plain loops do it (cpu_search.h), elsewhere tensor operators only, so that it fits into a
+// CUDA graph. The two may choose differently where costs are close.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,5 +18,7 @@ struct SearchOptions {
 // current, reference: luma [B,1,H,W], multiples of 16, in 0..1. `penalty` [B,1,1]: cost of a bit in sums of absolute differences
 // of 8-bit samples; 1 / sqrt(lambda) matches the rate-distortion trade-off of lambda (Sullivan and Wiegand 1998). No gradients.
 VectorField search_vectors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options = {});
+// The same by tensor operators on every device.
+VectorField search_vectors_by_tensors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options = {});
 
 }  // namespace tessera::models

@@ -5,18 +5,16 @@
 namespace tessera::models {
 namespace {
 
-// Of blocks of `side` samples, as offsets in samples: [B,h*side,w*side,2].
-at::Tensor per_sample(const at::Tensor& dense, int64_t side, double samples_per_step) {
+// The plane moved by one vector for each side x side samples. Positions in grid units are made by one addition: this is the
+// innermost loop of the motion search.
+at::Tensor sample_plane(const at::Tensor& plane, const at::Tensor& dense, int64_t side, double samples_per_step) {
   const int64_t b = dense.size(0), h = dense.size(1), w = dense.size(2);
-  return (dense * samples_per_step).reshape({b, h, 1, w, 1, 2}).expand({b, h, side, w, side, 2}).reshape({b, h * side, w * side, 2});
-}
-
-at::Tensor sample_plane(const at::Tensor& plane, const at::Tensor& offset) {
-  const int64_t h = plane.size(2), w = plane.size(3);
-  const auto options = offset.options();
-  const at::Tensor x = at::arange(w, options).reshape({1, 1, w}) + offset.select(3, 0);
-  const at::Tensor y = at::arange(h, options).reshape({1, h, 1}) + offset.select(3, 1);
-  const at::Tensor grid = at::stack({x * (2.0 / static_cast<double>(w - 1)) - 1, y * (2.0 / static_cast<double>(h - 1)) - 1}, -1);
+  const double x_unit = 2.0 / static_cast<double>(w * side - 1), y_unit = 2.0 / static_cast<double>(h * side - 1);
+  const auto options = dense.options();
+  const at::Tensor x = (at::arange(w * side, options) * x_unit - 1).reshape({1, 1, 1, w, side}).expand({1, h, side, w, side});
+  const at::Tensor y = (at::arange(h * side, options) * y_unit - 1).reshape({1, h, side, 1, 1}).expand({1, h, side, w, side});
+  const at::Tensor steps = at::stack({dense.select(3, 0) * (x_unit * samples_per_step), dense.select(3, 1) * (y_unit * samples_per_step)}, -1);
+  const at::Tensor grid = (at::stack({x, y}, -1) + steps.reshape({b, h, 1, w, 1, 2})).reshape({b, h * side, w * side, 2});
   constexpr int64_t bicubic = 2, border = 1;
   return at::grid_sampler_2d(plane, grid, bicubic, border, true);
 }
@@ -75,10 +73,10 @@ at::Tensor rebuild_vectors(const at::Tensor& residual) {
   return out.to(residual.device());
 }
 
-at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense) { return sample_plane(y, per_sample(dense, 8, 1.0 / kVectorUnit)); }
+at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense) { return sample_plane(y, dense, 8, 1.0 / kVectorUnit); }
 
 Planes warp(const Planes& reference, const at::Tensor& dense) {
-  return {warp_luma(reference.y, dense), sample_plane(reference.uv, per_sample(dense, 4, 0.5 / kVectorUnit))};
+  return {warp_luma(reference.y, dense), sample_plane(reference.uv, dense, 4, 0.5 / kVectorUnit)};
 }
 
 at::Tensor gather_blocks(const at::Tensor& x, const at::Tensor& shift) {

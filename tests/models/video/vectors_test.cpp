@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "models/parallel.h"
+#include "models/video/cpu_search.h"
 #include "models/video/motion_search.h"
 #include "tests/models/tensors.h"
 #include "tests/models/video/tiny_motion.h"
@@ -86,28 +88,35 @@ TEST(Vectors, WholeShiftRounds) {
   EXPECT_TRUE(same(whole_shift(v, 64), at::tensor(std::vector<float>{-1, 0, 0, 0, 0, 1, 1, 2})));
 }
 
+using Finder = VectorField (*)(const at::Tensor&, const at::Tensor&, const at::Tensor&, const SearchOptions&);
+constexpr Finder kFinders[] = {search_vectors_by_tensors, search_vectors_cpu};
+
 class Search : public testing::TestWithParam<std::pair<double, double>> {};
 
 TEST_P(Search, FindsAPan) {
   const auto [dx, dy] = GetParam();
   const Planes before = moving_texture(96, 128, dx, dy, 0), now = moving_texture(96, 128, dx, dy, 1);
-  const VectorField f = search_vectors(now.y, before.y, at::full({1, 1, 1}, 4.0));
-  // Away from the edges, where the match lies outside of the picture.
-  const at::Tensor inner = f.coarse.narrow(1, 2, 2).narrow(2, 2, 4);
-  const at::Tensor expected = at::tensor(std::vector<float>{static_cast<float>(-4 * dx), static_cast<float>(-4 * dy)});
-  EXPECT_LE((inner - expected).abs().max().item<float>(), 1.f) << inner;
-  const Planes moved = warp(before, dense_vectors(f));
-  const double error = (moved.y - now.y).narrow(2, 32, 32).narrow(3, 32, 64).square().mean().item<double>();
-  EXPECT_LT(error, 1e-5);
+  for (const Finder find : kFinders) {
+    const VectorField f = find(now.y, before.y, at::full({1, 1, 1}, 4.0), {});
+    // Away from the edges, where the match lies outside of the picture.
+    const at::Tensor inner = f.coarse.narrow(1, 2, 2).narrow(2, 2, 4);
+    const at::Tensor expected = at::tensor(std::vector<float>{static_cast<float>(-4 * dx), static_cast<float>(-4 * dy)});
+    EXPECT_LE((inner - expected).abs().max().item<float>(), 1.f) << inner;
+    const Planes moved = warp(before, dense_vectors(f));
+    const double error = (moved.y - now.y).narrow(2, 32, 32).narrow(3, 32, 64).square().mean().item<double>();
+    EXPECT_LT(error, 2e-5);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Speeds, Search, testing::Values(std::pair{0.0, 0.0}, std::pair{3.0, -2.0}, std::pair{-21.0, 13.0}, std::pair{0.25, 0.5}, std::pair{-5.75, 1.5}));
 
 TEST(Search, StillPicturesHaveNoVectors) {
   const Planes p = moving_texture(64, 64, 0, 0, 0, 2);
-  const VectorField f = search_vectors(p.y, p.y, at::full({2, 1, 1}, 8.0));
-  EXPECT_EQ(f.coarse.abs().max().item<float>(), 0.f);
-  EXPECT_EQ(f.delta.abs().max().item<float>(), 0.f);
+  for (const Finder find : kFinders) {
+    const VectorField f = find(p.y, p.y, at::full({2, 1, 1}, 8.0), {});
+    EXPECT_EQ(f.coarse.abs().max().item<float>(), 0.f);
+    EXPECT_EQ(f.delta.abs().max().item<float>(), 0.f);
+  }
 }
 
 TEST(Search, QuartersFollowASmallObject) {
@@ -117,11 +126,34 @@ TEST(Search, QuartersFollowASmallObject) {
   before[0][0].narrow(0, 24, 8).narrow(1, 24, 8).copy_(object);
   now[0][0].narrow(0, 24, 8).narrow(1, 26, 8).copy_(object);
   now[0][0].narrow(0, 24, 8).narrow(1, 24, 2).copy_(still.y[0][0].narrow(0, 24, 8).narrow(1, 24, 2));
-  const auto error = [&](bool quarters) {
-    const VectorField f = search_vectors(now, before, at::full({1, 1, 1}, 2.0), {.reach = 16, .quarters = quarters});
+  const auto error = [&](Finder find, bool quarters) {
+    const VectorField f = find(now, before, at::full({1, 1, 1}, 2.0), {.reach = 16, .quarters = quarters});
     return (warp_luma(before, dense_vectors(f)) - now).square().sum().item<double>();
   };
-  EXPECT_LT(error(true), 0.7 * error(false));
+  for (const Finder find : kFinders) EXPECT_LT(error(find, true), 0.7 * error(find, false));
+}
+
+// Whatever the threads, and for vectors that point far out of the picture.
+TEST(Search, LoopsRepeatAndStayInRange) {
+  const Planes before = moving_texture(176, 48, 0, 0, 0, 2), now = moving_texture(176, 48, 40, -60, 1, 2);
+  const at::Tensor penalty = at::full({2, 1, 1}, 3.0);
+  const VectorField one = search_vectors_cpu(now.y, before.y, penalty, {.reach = 256});
+  set_threads(3);
+  const VectorField three = search_vectors_cpu(now.y, before.y, penalty, {.reach = 256});
+  set_threads(1);
+  EXPECT_TRUE(same(three.coarse, one.coarse));
+  EXPECT_TRUE(same(three.delta, one.delta));
+  EXPECT_LE(one.coarse.abs().max().item<float>(), static_cast<float>(kVectorMax));
+  EXPECT_LE(one.delta.abs().max().item<float>(), static_cast<float>(kDeltaMax));
+}
+
+// The loops find predictions as good as those of the tensor operators.
+TEST(Search, BothWaysAreEquallyGood) {
+  const Planes before = moving_texture(96, 96, 2.25, -3.5, 4), now = moving_texture(96, 96, 2.25, -3.5, 5);
+  const auto error = [&](Finder find) {
+    return (warp_luma(before.y, dense_vectors(find(now.y, before.y, at::full({1, 1, 1}, 4.0), {}))) - now.y).abs().mean().item<double>();
+  };
+  EXPECT_NEAR(error(search_vectors_cpu), error(search_vectors_by_tensors), 1e-3);
 }
 
 }  // namespace
