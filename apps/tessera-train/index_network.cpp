@@ -111,6 +111,61 @@ const at::Tensor& IndexNetwork::get(const std::string& name) const {
   throw std::logic_error("index network: no parameter " + name);
 }
 
+void IndexNetwork::fit(const at::Tensor& positions) {
+  const at::NoGradGuard no_grad;
+  const int64_t frames = positions.size(0), levels = shape_.levels, g = shape_.groups, h = shape_.embedding, gh = g * h;
+  // Stretches of 200 frames with all levels or a random number of them, as in training.
+  const int64_t stretch = 200, stretches = (frames + stretch - 1) / stretch;
+  const at::Tensor some = at::randint(1, levels + 1, {stretches, 1}), all = at::rand({stretches, 1}) < 0.4;
+  const at::Tensor used = at::where(all, at::full({}, levels, at::kLong), some).expand({stretches, stretch}).reshape({-1}).narrow(0, 0, frames);
+  const auto embedded = [&](int64_t l, int64_t j) {
+    const at::Tensor e = get("embedding")[l][j].index_select(0, positions.select(2, j).select(1, l));
+    return e * used.gt(l).to(at::kFloat).unsqueeze(1);
+  };
+  at::Tensor frame = at::zeros({frames, gh});
+  for (int64_t l = 0; l < levels; ++l) {
+    for (int64_t j = 0; j < g; ++j) frame.narrow(1, j * h, h).add_(embedded(l, j));
+  }
+  const at::Tensor none = at::zeros({2, gh});
+  const at::Tensor past = at::cat({at::cat({none.narrow(0, 0, 1), frame}).narrow(0, 0, frames), at::cat({none, frame}).narrow(0, 0, frames), at::ones({frames, 1})}, 1);
+  const at::Tensor square = at::matmul(past.t(), past).to(at::kDouble);
+  const at::Tensor map = at::linalg_solve(square + at::eye(square.size(0), at::kDouble) * (1e-3 * square.diagonal().mean() + 1e-3),
+                                          at::matmul(past.t(), frame).to(at::kDouble)).to(at::kFloat);
+  get("predict.weight").zero_();
+  get("predict.weight").narrow(1, shape_.context, 2 * gh).copy_(map.narrow(0, 0, 2 * gh).t());
+  get("predict.bias").copy_(map[2 * gh]);
+  const at::Tensor left = at::matmul(past, map);
+  for (int64_t l = 0; l < levels; ++l) {
+    const at::Tensor rows = used.gt(l).nonzero().squeeze(1);
+    for (int64_t j = 0; j < g; ++j) {
+      const at::Tensor e = embedded(l, j);
+      if (rows.numel() > 1) fit_level(left.index_select(0, rows).to(at::kDouble), e.index_select(0, rows).to(at::kDouble), l, j);
+      left.narrow(1, j * h, h).sub_(e);
+    }
+  }
+}
+
+void IndexNetwork::fit_level(const at::Tensor& left, const at::Tensor& embedded, int64_t level, int64_t group) {
+  const int64_t gh = left.size(1);
+  const double n = static_cast<double>(left.size(0));
+  const at::Tensor middle = left.mean(0), centre = embedded.mean(0), d = left - middle, e = embedded - centre;
+  const auto ridge = [](const at::Tensor& m) { return m + at::eye(m.size(0), at::kDouble) * (1e-2 * m.diagonal().mean() + 1e-6); };
+  const at::Tensor between = at::matmul(d.t(), e) / n;                                           // [GH,H]
+  const at::Tensor map = at::linalg_solve(ridge(at::matmul(e.t(), e) / n), between.t()).t();     // left = map e + noise
+  const at::Tensor noise = ridge(at::matmul(d.t(), d) / n - at::matmul(map, between.t()));
+  const at::Tensor score = at::linalg_solve(noise, map).t() * kOctaves;                          // [H,GH]
+  get("hidden.weight")[level][group].narrow(1, 0, gh).copy_(score);
+  get("hidden.bias")[level][group].copy_(at::matmul(score, middle).neg());
+  // Half of the squared distance that a code has from the centre, in units of the noise.
+  const at::Tensor form = at::matmul(score, map) * 0.5;
+  const auto energy = [&](const at::Tensor& rows) {
+    const at::Tensor r = rows.to(at::kDouble) - centre;
+    return (at::matmul(r, form) * r).sum(1).clamp_max(30.0);
+  };
+  get("member_bias")[level][group].sub_(energy(get("embedding")[level][group]));
+  get("class.bias")[level][group].sub_(energy(get("class.weight")[level][group]));
+}
+
 at::Tensor IndexNetwork::positions(const at::Tensor& indices) const {
   at::Tensor out = at::empty_like(indices);
   for (int64_t l = 0; l < indices.size(2); ++l) {

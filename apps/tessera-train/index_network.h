@@ -30,6 +30,11 @@ class IndexNetwork {
 
   const IndexShape& shape() const { return shape_; }
 
+  // Closed-form beginning, much nearer to the end of training than to chance: least squares for the prediction of a frame from the two
+  // before it, then for each level linear discriminant analysis, i.e. what is left after the lower levels is Gaussian around a linear
+  // function of the embedding. positions int64 [N,L,G]: consecutive frames (clips may follow each other).
+  void fit(const at::Tensor& positions);
+
   // Code numbers [B,T,l,G] (int64) to positions class * M + member, and packets to their cost.
   at::Tensor positions(const at::Tensor& indices) const;
   // positions int64 [B,T,l,G], l <= L -> bits [l] summed over everything else. `keep` < 1: share of context channels kept (dropout).
@@ -47,6 +52,7 @@ class IndexNetwork {
   std::map<std::string, at::Tensor> freeze() const;
 
  private:
+  void fit_level(const at::Tensor& left, const at::Tensor& embedded, int64_t level, int64_t group);
   at::Tensor& add(const std::string& name, at::Tensor value, double rate);
   const at::Tensor& get(const std::string& name) const;
 

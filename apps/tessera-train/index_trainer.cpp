@@ -239,6 +239,8 @@ int train_index(const IndexOptions& options) {
     throw std::runtime_error("the channels of embedding and context must be multiples of 8, at most 256 and 512");
   }
   IndexNetwork network(speech.quantizer().codebooks(), counts, embedding, options.context);
+  const at::Tensor together = at::cat(train);
+  network.fit(network.positions(together.narrow(0, 0, std::min<int64_t>(together.size(0), 100000)).unsqueeze(0)).squeeze(0));
   Adam adam(network.parameters());
   std::vector<at::Tensor> values;
   for (const auto& p : network.parameters()) values.push_back(p.value);

@@ -137,6 +137,19 @@ TEST(IndexNetwork, LearnsFromTheContext) {
   EXPECT_LT(bits, 0.85 * 6);
 }
 
+// Without a step of training.
+TEST(IndexNetwork, ClosedFormPredicts) {
+  at::manual_seed(7);
+  for (const int64_t groups : {1, 2}) {
+    const Walk w = walk(3, groups, 64, 1, 6000);
+    const at::Tensor other = w.indices.narrow(1, 5000, 1000);
+    IndexNetwork network(w.books, counts_of(w), 8, 16);
+    network.fit(network.positions(w.indices.narrow(1, 0, 5000)).squeeze(0));
+    const double bits = integer_bits(network, other) / static_cast<double>(other.numel());
+    EXPECT_LT(bits, 0.8 * 6);
+  }
+}
+
 TEST(IndexNetwork, HigherLevelsChangeNothingBelowInAFrame) {
   at::manual_seed(5);
   const Walk w = walk(4, 1, 32, 3, 1);
