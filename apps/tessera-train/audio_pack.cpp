@@ -130,6 +130,28 @@ at::Tensor random_filter(int64_t n, int64_t bins, double db, const at::TensorOpt
   return at::exp(level * (db * std::log(10.0) / 20 * 0.8)).unsqueeze(1);
 }
 
+// Two sides from mono sources, [n,2,T]: this segment and its neighbour in the batch panned at random, each side behind a filter
+// and an all-pass of its own, as rooms and microphones do.
+at::Tensor random_stereo(const at::Tensor& x) {
+  const at::TensorOptions real = x.options();
+  const int64_t n = x.size(0), t = x.size(2), bins = t / 2 + 1;
+  const auto panned = [&](const at::Tensor& source) {
+    const at::Tensor angle = at::rand({n, 1, 1}, real) * (M_PI / 2);
+    return source * at::cat({at::cos(angle), at::sin(angle)}, 1);
+  };
+  const at::Tensor mono = x.mean(1, true);
+  const at::Tensor level = at::exp((at::rand({n, 1, 1}, real) * -25) * (std::log(10.0) / 20));
+  const at::Tensor sides = panned(mono) + panned(at::roll(mono, 1, 0)) * level;
+  // Phase: a delay of up to 1.5 ms at 48 kHz and slow waves over the spectrum, between nothing and much.
+  const at::Tensor strength = at::rand({n, 1, 1}, real).square();
+  const at::Tensor axis = at::arange(bins, real) * (2 * M_PI / static_cast<double>(t));
+  at::Tensor phase = (at::rand({n, 2, 1}, real) * 72) * axis;
+  for (int k = 1; k <= 4; ++k) phase = phase + at::randn({n, 2, 1}, real) * at::cos(axis * (17.0 * k) + at::rand({n, 2, 1}, real) * (2 * M_PI)) * 1.5;
+  phase = phase * strength;
+  const at::Tensor gain = at::cat({random_filter(n, bins, 3.0, real), random_filter(n, bins, 3.0, real)}, 1);
+  return at::fft_irfft(at::fft_rfft(sides) * at::complex(gain * at::cos(phase), gain * at::sin(phase)), t);
+}
+
 }  // namespace
 
 at::Tensor AudioBatches::cut(int64_t batch, int64_t segment, double speed) const {
@@ -170,7 +192,10 @@ at::Tensor AudioBatches::sample(int64_t batch, int64_t segment, const AudioVaria
     const at::Tensor filtered = at::fft_irfft(at::fft_rfft(x) * gain, segment);
     x = at::where(at::rand({batch, 1, 1}, real) < vary.filtered, filtered, x);
   }
-  if (x.size(1) == 2) x = at::where(at::rand({batch, 1, 1}, real) < 0.5, x, x.flip(1));
+  if (x.size(1) == 2) {
+    if (vary.stereo > 0) x = at::where(at::rand({batch, 1, 1}, real) < vary.stereo, random_stereo(x), x);
+    x = at::where(at::rand({batch, 1, 1}, real) < 0.5, x, x.flip(1));
+  }
   const at::Tensor sign = at::rand({batch, 1, 1}, real).lt(0.5).to(at::kFloat) * 2 - 1;
   const at::Tensor gain = at::exp(at::rand({batch, 1, 1}, real) * (-vary.quieter_db * std::log(10.0) / 20)) * sign;
   // What a filter or a mixture made too loud comes down to full scale.

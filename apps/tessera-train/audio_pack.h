@@ -36,6 +36,7 @@ struct AudioVariation {
   double mixed = 0.0;       // share of segments with another one below them, at -5 to -30 dB
   double filtered = 0.0;    // share of segments behind a random smooth filter
   double filter_db = 0.0;   // its spread
+  double stereo = 0.0;      // two channels: share of segments whose sides are made anew (two sources, panned and decorrelated)
   double quieter_db = 20;   // random attenuation
 };
 

@@ -149,8 +149,10 @@ class Run {
     torch::autograd::backward({loss}, {});
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
-    sums_.add_(at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), out.quantizer_loss.detach(), judge_loss, fool.detach(),
-                          match.detach(), loud.detach(), at::ones_like(judge_loss)}));
+    // A step whose loss is not finite changed nothing, and must not spoil the log.
+    const at::Tensor parts = at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), out.quantizer_loss.detach(), judge_loss, fool.detach(),
+                          match.detach(), loud.detach(), at::ones_like(judge_loss)});
+    sums_.add_(at::where(at::isfinite(parts.sum()), parts, at::zeros_like(parts)));
   }
 
   bool run_phase(const AudioPhase& phase) {
@@ -216,7 +218,7 @@ class Run {
     }
     network_.quantizer().clear_counts();
     say(text);
-    if (!std::isfinite(v[0]) || skipped > 0.05 * static_cast<double>(step_) + 50) {
+    if (v[8] == 0 || skipped > 0.05 * static_cast<double>(step_) + 50) {
       say("training broke down: the loss is not finite");
       return false;
     }
@@ -362,6 +364,7 @@ std::string AudioRecipe::to_json() const {
                     {"mixed", variation.mixed},
                     {"filtered", variation.filtered},
                     {"filter_db", variation.filter_db},
+                    {"stereo", variation.stereo},
                     {"quieter_db", variation.quieter_db}};
   for (const AudioPhase& p : phases) {
     j["phases"].push_back({{"seconds", p.seconds},
@@ -427,11 +430,12 @@ AudioRecipe load_audio_recipe(const std::string& path) {
     r.adversarial_warmup = std::max(1.0, j.value("adversarial_warmup", r.adversarial_warmup));
     if (j.contains("variation")) {
       const json& v = j["variation"];
-      check(v, {"speed", "mixed", "filtered", "filter_db", "quieter_db"});
+      check(v, {"speed", "mixed", "filtered", "filter_db", "stereo", "quieter_db"});
       r.variation.speed = v.value("speed", r.variation.speed);
       r.variation.mixed = v.value("mixed", r.variation.mixed);
       r.variation.filtered = v.value("filtered", r.variation.filtered);
       r.variation.filter_db = v.value("filter_db", r.variation.filter_db);
+      r.variation.stereo = v.value("stereo", r.variation.stereo);
       r.variation.quieter_db = v.value("quieter_db", r.variation.quieter_db);
       if (!(r.variation.speed >= 1 && r.variation.speed <= 2)) throw std::runtime_error("variation: speed is not 1 to 2");
     }

@@ -101,8 +101,10 @@ class Run {
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
     const double pixels = static_cast<double>(phase.crop * phase.crop);
-    sums_.add_(at::stack({l.loss.detach(), l.bits_y.detach().mean() / pixels, l.bits_z.detach().mean() / pixels,
-                          (l.mse.detach() + 1e-10).log10().mean() * -10, at::ones_like(l.loss.detach())}));
+    // A step whose loss is not finite changed nothing, and must not spoil the log.
+    const at::Tensor parts = at::stack({l.loss.detach(), l.bits_y.detach().mean() / pixels, l.bits_z.detach().mean() / pixels,
+                          (l.mse.detach() + 1e-10).log10().mean() * -10, at::ones_like(l.loss.detach())});
+    sums_.add_(at::where(at::isfinite(parts.sum()), parts, at::zeros_like(parts)));
   }
 
   bool run_phase(const Phase& phase) {

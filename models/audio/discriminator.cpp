@@ -58,6 +58,7 @@ void Discriminator::requires_grad(bool on) {
 std::vector<at::Tensor> Discriminator::run(const std::vector<Layer>& layers, at::Tensor x) {
   std::vector<at::Tensor> out;
   x = x.to(layers.front().weight.scalar_type());
+  if (x.is_cuda()) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // what the tensor cores take without copies
   for (size_t i = 0; i < layers.size(); ++i) {
     const Layer& l = layers[i];
     x = at::conv2d(x, l.weight, l.bias, l.stride, l.padding);

@@ -2,8 +2,8 @@
 // Soc. 50(10), 2002): powers in bands of equal width on the Bark scale, Zwicker's loudness above the threshold of hearing, differences
 // below a masking threshold ignored, energy that the decoder adds counted more than energy that it leaves out.
 //
-// Not PESQ: no time alignment, no equalisation of gain or of linear filters, its tables by formula. The unit is about PESQ's: a
-// distance d stands for a raw score of about 4.5 - d.
+// Not PESQ: no time alignment, no equalisation of linear filters, its tables by formula. What is kept: the gain of each frame is
+// made up for, and the worst frames of a third of a second count most.
 #pragma once
 
 #include <ATen/ATen.h>
