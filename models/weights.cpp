@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -133,6 +134,28 @@ const at::Tensor& Weights::get(const std::string& name, at::ScalarType type, at:
     throw std::runtime_error("the weights file's tensor " + name + " has the wrong type or shape");
   }
   return it->second;
+}
+
+at::Tensor Weights::real(const std::string& name, at::IntArrayRef shape) const {
+  const auto it = tensors.find(name);
+  const at::ScalarType stored = it == tensors.end() ? at::kHalf : it->second.scalar_type();
+  at::Tensor value = get(name, stored == at::kFloat || stored == at::kChar ? stored : at::kHalf, shape).to(at::kFloat);
+  if (stored == at::kChar) {
+    const int64_t rows = value.numel() / std::max<int64_t>(1, shape.back());
+    value = (value.reshape({rows, -1}) * get(name + ".scale", at::kHalf, {rows}).to(at::kFloat).unsqueeze(1)).reshape(shape);
+  }
+  // A sum is finite only when everything is.
+  if (!std::isfinite(value.sum().item<float>())) throw std::runtime_error("the weights file's tensor " + name + " is not finite");
+  return value.contiguous();
+}
+
+void store_as_int8(std::map<std::string, at::Tensor>& tensors, const std::string& name) {
+  const at::Tensor value = tensors.at(name).to(at::kFloat);
+  const at::Tensor rows = value.reshape({-1, value.size(-1)});
+  // The scale is rounded up in float16, so that no value exceeds 127 of it.
+  const at::Tensor scale = (rows.abs().amax(1) * (1.001 / 127)).clamp_min(6e-8).to(at::kHalf);
+  tensors[name + ".scale"] = scale;
+  tensors[name] = (rows / scale.to(at::kFloat).unsqueeze(1)).round().clamp(-127, 127).to(at::kChar).reshape(value.sizes());
 }
 
 Weights load_weights(const std::string& path) {

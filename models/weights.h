@@ -22,7 +22,15 @@ struct Weights {
 
   // The tensor of that name, type and shape; throws std::runtime_error with a sentence otherwise.
   const at::Tensor& get(const std::string& name, at::ScalarType type, at::IntArrayRef shape) const;
+
+  // The values in float32 of a tensor of the pixel path (never of the entropy path), stored in any of three ways: float32, float16,
+  // or int8 with a float16 scale for each row in "<name>.scale" (all dimensions but the last make the rows). Throws like get(), and when a
+  // value is not finite.
+  at::Tensor real(const std::string& name, at::IntArrayRef shape) const;
 };
+
+// Replaces a tensor of the pixel path by its int8 form; the largest value of a row becomes 127.
+void store_as_int8(std::map<std::string, at::Tensor>& tensors, const std::string& name);
 
 // Types: float32, float16, int8, uint8, int16, int32, int64. Throws std::runtime_error when the file is missing or damaged.
 Weights load_weights(const std::string& path);

@@ -295,8 +295,15 @@ class Run {
   void load_weights(const std::string& path) {
     const at::NoGradGuard no_grad;
     const models::Weights w = models::load_weights(path);
-    for (models::Param& p : network_.params().list()) p.tensor.copy_(w.get(p.name, at::kHalf, p.tensor.sizes()));
-    for (auto [name, tensor] : network_.quantizer().buffers()) tensor.copy_(w.get(name, at::kHalf, tensor.sizes()));
+    for (models::Param& p : network_.params().list()) p.tensor.copy_(w.real(p.name, p.tensor.sizes()));
+    // Moving codes go on from where they are; a released file has no more than them.
+    for (auto [name, tensor] : network_.quantizer().buffers()) {
+      if (name == "quantizer.moving_count") {
+        tensor.fill_(1.0);
+      } else {
+        tensor.copy_(w.real("quantizer.codes", tensor.sizes()));
+      }
+    }
     previous_ = w.metadata.contains("training") ? w.metadata.at("training") : "";
   }
 

@@ -7,6 +7,7 @@
 
 #include "apps/tessera-train/audio_pack.h"
 #include "apps/tessera-train/audio_trainer.h"
+#include "apps/tessera-train/compact.h"
 #include "apps/tessera-train/index_trainer.h"
 #include "apps/tessera-train/recipe.h"
 #include "apps/tessera-train/still_trainer.h"
@@ -26,6 +27,12 @@ int main(int argc, char** argv) {
   pack->add_option("--rate", pack_rate, "sample rate in Hz")->check(CLI::Range(1000, 768000));
   pack->add_option("--channels", pack_channels, "1 or 2")->check(CLI::Range(1, 2));
   pack->add_option("files", raw_files, "raw files, one clip each")->required();
+
+  // tessera-train compact: the released form of an audio model.
+  std::string compact_in, compact_out;
+  CLI::App* compact = app.add_subcommand("compact", "Stores an audio model's matrices in int8 and leaves out what only training needs");
+  compact->add_option("--in", compact_in, "weights file")->required();
+  compact->add_option("--out", compact_out, "weights file to write")->required();
 
   // tessera-train index: the index model of an audio model.
   tessera::train::IndexOptions index_options;
@@ -54,6 +61,10 @@ int main(int argc, char** argv) {
   try {
     if (pack->parsed()) {
       tessera::train::write_audio_pack(pack_path, raw_files, pack_rate, pack_channels);
+      return 0;
+    }
+    if (compact->parsed()) {
+      tessera::train::compact_weights(compact_in, compact_out);
       return 0;
     }
     if (index->parsed()) return tessera::train::train_index(index_options);

@@ -22,31 +22,24 @@ uint32_t parse_revision(const std::string& text) {
   return static_cast<uint32_t>(std::stoul(text));
 }
 
-at::Tensor floats(const Weights& w, const std::string& name, at::IntArrayRef shape) {
-  const auto it = w.tensors.find(name);
-  const bool wide = it != w.tensors.end() && it->second.scalar_type() == at::kFloat;
-  const at::Tensor value = w.get(name, wide ? at::kFloat : at::kHalf, shape).to(at::kFloat).contiguous();
-  // A sum is finite only when everything is.
-  if (!std::isfinite(value.sum().item<float>())) throw std::runtime_error("the weights file's tensor " + name + " is not finite");
-  return value;
-}
-
 Dense dense(const Weights& w, const std::string& name, int64_t in, int64_t out) {
-  return {floats(w, name + ".weight", {out, in}), floats(w, name + ".bias", {out})};
+  return {w.real(name + ".weight", {out, in}), w.real(name + ".bias", {out})};
 }
 
 FrameBlockWeights block(const Weights& w, const std::string& name, int64_t c, int64_t kernel) {
   return {dense(w, name + ".mix_in", c, c),          dense(w, name + ".mix_out", c, c),
           dense(w, name + ".expand", c, 4 * c),      dense(w, name + ".contract", 2 * c, c),
-          floats(w, name + ".dw.weight", {kernel, c}), floats(w, name + ".dw.bias", {c})};
+          w.real(name + ".dw.weight", {kernel, c}), w.real(name + ".dw.bias", {c})};
 }
 
 // Quantizer knows how its frozen codes are made; its learned maps or moving codes come from the file.
 at::Tensor load_codebooks(const Weights& w, const SpeechConfig& config) {
   ParamSet params;
   Quantizer quantizer(params, "quantizer", config.quantizer);
-  for (Param& p : params.list()) p.tensor.copy_(floats(w, p.name, p.tensor.sizes()));
-  for (auto [name, tensor] : quantizer.buffers()) tensor.copy_(floats(w, name, tensor.sizes()));
+  for (Param& p : params.list()) p.tensor.copy_(w.real(p.name, p.tensor.sizes()));
+  for (auto [name, tensor] : quantizer.buffers()) {
+    if (name == "quantizer.codes") tensor.copy_(w.real(name, tensor.sizes()));  // the rest only serves training
+  }
   return quantizer.codebooks().contiguous();
 }
 
@@ -70,7 +63,9 @@ double decode_macs(const SpeechModel& model) {
 uint64_t export_speech(const Speech& network, const std::string& path, const std::string& name, uint32_t revision, const std::string& training) {
   std::map<std::string, at::Tensor> out;
   for (const Param& p : network.params().list()) out[p.name] = p.tensor.detach().cpu().to(at::kHalf);
-  for (const auto& [key, tensor] : network.quantizer().buffers()) out[key] = tensor.detach().cpu().to(at::kHalf);
+  for (const auto& [key, tensor] : network.quantizer().buffers()) {
+    if (key == "quantizer.codes") out[key] = tensor.detach().cpu().to(at::kHalf);
+  }
   return save_weights(path, out,
                       {{"model", name}, {"revision", std::to_string(revision)}, {"config", network.config().to_json()}, {"training", training}});
 }

@@ -118,6 +118,39 @@ TEST(Weights, MissingFilesAndFoldersAreErrors) {
   }
 }
 
+// Tensors of the pixel path may be stored in three ways.
+TEST(Weights, RealValuesInThreeForms) {
+  at::manual_seed(1);
+  const TemporaryFile file;
+  const at::Tensor value = at::randn({2, 3, 5, 8});
+  std::map<std::string, at::Tensor> tensors = {{"wide", value}, {"half", value.to(at::kHalf)}, {"bytes", value.to(at::kHalf)}, {"zero", at::zeros({4, 8}, at::kHalf)}};
+  store_as_int8(tensors, "bytes");
+  store_as_int8(tensors, "zero");
+  EXPECT_EQ(tensors.at("bytes").scalar_type(), at::kChar);
+  EXPECT_EQ(tensors.at("bytes.scale").sizes(), (std::vector<int64_t>{30}));
+  save_weights(file.path(), tensors, {});
+  const Weights w = load_weights(file.path());
+  EXPECT_TRUE(w.real("wide", {2, 3, 5, 8}).equal(value));
+  EXPECT_LT((w.real("half", {2, 3, 5, 8}) - value).abs().max().item<double>(), 2e-3);
+  EXPECT_LT((w.real("bytes", {2, 3, 5, 8}) - value).abs().max().item<double>(), 3.5 / 127 / 2 * 1.1);
+  EXPECT_EQ(w.real("zero", {4, 8}).abs().max().item<double>(), 0);
+  EXPECT_THROW(w.real("bytes", {2, 3, 8, 5}), std::runtime_error);
+  EXPECT_THROW(w.real("none", {1}), std::runtime_error);
+}
+
+TEST(Weights, RealValuesAreFiniteAndComeWithTheirScales) {
+  const TemporaryFile file;
+  std::map<std::string, at::Tensor> tensors = {{"a", at::ones({4, 8}, at::kHalf)}};
+  store_as_int8(tensors, "a");
+  Weights w{tensors, {}};
+  w.tensors["a.scale"] = at::full({4}, std::numeric_limits<float>::infinity()).to(at::kHalf);
+  EXPECT_THROW(w.real("a", {4, 8}), std::runtime_error);
+  w.tensors["a.scale"] = at::ones({3}, at::kHalf);
+  EXPECT_THROW(w.real("a", {4, 8}), std::runtime_error);
+  w.tensors.erase("a.scale");
+  EXPECT_THROW(w.real("a", {4, 8}), std::runtime_error);
+}
+
 // The tests' own writer follows the description in weights.h: a forged file without fault is taken.
 TEST(Weights, ForgedFileIsValid) {
   const TemporaryFile file;
