@@ -48,7 +48,9 @@ struct AudioEncoderOptions {
   std::string model = "speech";  // speech: 24 kHz mono; sound: 48 kHz mono or stereo
   double bit_rate = 0;           // bit/s of the whole stream, container included; 0: the model's usual one
   uint32_t channels = 1;         // of what is sent, 1 or 2. A stereo model codes mono as two equal channels, a mono model takes the mean of two
-  bool low_delay = false;        // packets of about 25 ms, and the causal variant of the model where it is installed
+  // Seconds that the encoder looks ahead, so that pauses leave their bits to the sound around them: packets come so much later.
+  double lookahead = 10;
+  bool low_delay = false;        // no look-ahead, packets of about 25 ms, and the causal variant of the model where it is installed
   bool checksum = true;          // one byte a packet that proves the decoded indices
   bool index = true;             // end with an index for seeking, in streams longer than 20 s
   uint32_t source_bit_depth = 16;  // 1..32, for the header only
@@ -91,7 +93,7 @@ class TESSERA_AUDIO_API AudioEncoder {
   uint32_t sample_rate() const;  // of the samples to send, Hz
   uint32_t channels() const;
   double bit_rate() const;       // bit/s, as chosen
-  double delay() const;          // seconds from a sample to the last sample that its packet needs, coding and decoding together
+  double delay() const;          // seconds from a sample to the last one that its packet needs, coding and decoding together; look-ahead not counted
 
   const std::vector<uint8_t>& header() const;
   Status send(const AudioView& view);

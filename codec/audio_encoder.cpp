@@ -21,6 +21,7 @@ using models::audio::SpeechModel;
 constexpr double kBlockSeconds = 0.5;       // of a packet; twice that below kLowRate, where the framing weighs more
 constexpr double kLowRate = 2500;           // bit/s
 constexpr double kLowDelaySeconds = 0.026;
+constexpr double kMostAhead = 60;           // seconds: bounds the memory
 constexpr double kIndexSeconds = 10;        // from one entry of the index to the next
 constexpr double kIndexFrom = 20;           // seconds; shorter streams go without
 constexpr uint64_t kIndexEntryBytes = 6, kIndexFrameBytes = 16;  // as expected, for the budget
@@ -33,6 +34,14 @@ int64_t block_frames(const SpeechModel& model, double bit_rate, bool low_delay) 
   const double seconds = low_delay ? kLowDelaySeconds : bit_rate < kLowRate ? 2 * kBlockSeconds : kBlockSeconds;
   return std::max<int64_t>(1, std::llround(seconds * model.config.frame_rate()));
 }
+
+// A packet that waits: the bits of those behind it are known when its own are chosen.
+struct Pending {
+  models::audio::CodeSearch search;
+  std::optional<uint64_t> samples;  // fewer than a block: the last packet
+  bool last = false;
+  std::vector<size_t> sizes;        // of its coded indices in bytes, by levels; 0: not known yet
+};
 
 }  // namespace
 
@@ -47,25 +56,27 @@ struct AudioEncoder::Impl {
         model(std::move(found)),
         bit_rate(options.bit_rate > 0 ? options.bit_rate : default_bit_rate(*model)),
         block(block_frames(*model, bit_rate, options.low_delay)),
+        window(wanted_window()),
         analysis(model, block),
-        search(model),
         rate(bit_rate, static_cast<double>(model->config.sample_rate)) {}
 
   AudioEncoderOptions options;
   std::shared_ptr<const SpeechModel> model;
   double bit_rate;
   int64_t block;  // frames of a packet
+  size_t window;  // packets that are planned together
   models::audio::AnalysisStream analysis;
-  models::audio::CodeSearch search;
   RateControl rate;
   std::vector<uint8_t> header;
   std::vector<float> clean;    // what is sent, without NaN, in the model's channels
   std::vector<float> latents;  // of frames that wait for their packet
+  std::deque<Pending> queue;
   std::deque<AudioPacket> ready;
   std::vector<bitstream::IndexEntry> entries;
   std::vector<uint8_t> checksums;
   AudioReport report;
-  uint64_t sent = 0, position = 0;  // samples taken in; samples in finished packets, priming included
+  uint64_t sent = 0;                  // samples taken in
+  uint64_t queued = 0, position = 0;  // samples in packets, waiting ones included, and in finished ones; both with priming
   uint64_t next_entry = 0;          // sample from which the next packet gets an entry
   int64_t last_levels = 1;
   double level_frames = 0, coded_frames = 0;
@@ -78,8 +89,13 @@ struct AudioEncoder::Impl {
   Status start();
   void take(std::span<const float> samples);
   void write_packets(bool end);
-  void write_packet(std::span<const float> frames, std::optional<uint64_t> samples, bool last);
-  AudioSymbols choose(std::span<const float> frames, size_t room, CodedIndices& coded);
+  size_t wanted_window() const;
+  size_t size(Pending& packet, int64_t levels);
+  void enqueue(std::span<const float> frames, std::optional<uint64_t> samples, bool last);
+  void write_front();
+  size_t overhead(const Pending& packet, double bits) const;
+  AudioSymbols fit(Pending& packet, size_t room);
+  AudioSymbols plan();
   void write_index();
 };
 
@@ -127,48 +143,101 @@ void AudioEncoder::Impl::take(std::span<const float> samples) {
   analysis.push(clean, latents);
 }
 
-// The most levels, and extra levels of single frames, that fit into `room` bytes; one level at least.
-AudioSymbols AudioEncoder::Impl::choose(std::span<const float> frames, size_t room, CodedIndices& coded) {
-  const models::QuantizerConfig& q = model->config.quantizer;
-  search.begin(frames);
+size_t AudioEncoder::Impl::wanted_window() const {
+  const double seconds = static_cast<double>(block_samples()) / static_cast<double>(rate_in());
+  return options.low_delay ? 1 : std::max<size_t>(1, static_cast<size_t>(std::min(options.lookahead, kMostAhead) / seconds));
+}
+
+size_t AudioEncoder::Impl::size(Pending& packet, int64_t levels) {
+  packet.sizes.resize(static_cast<size_t>(model->config.quantizer.levels) + 1, 0);
+  size_t& known = packet.sizes[static_cast<size_t>(levels)];
+  if (known == 0) known = code_indices(*model, packet.search.indices(levels), packet.search.frames(), levels).bytes.size();
+  return known;
+}
+
+// Bytes of a packet of about so many bits that are no indices.
+size_t AudioEncoder::Impl::overhead(const Pending& packet, double bits) const {
+  const size_t framing = 4 + (bits > 8 * 130 ? 1 : 0);  // head, length, checksum
+  return framing + payload_overhead(packet.samples, options.checksum);
+}
+
+namespace {
+
+// `levels` of all frames, and one more of `extra` of them.
+AudioSymbols symbols_of(models::audio::CodeSearch& search, int64_t levels, int64_t extra, int64_t groups) {
   AudioSymbols s;
   s.frames = search.frames();
-  const auto code = [&](int64_t levels) { return code_indices(*model, search.indices(levels), s.frames, levels); };
-  int64_t levels = std::clamp<int64_t>(last_levels, 1, q.levels);
-  coded = code(levels);
-  while (coded.bytes.size() > room && levels > 1) coded = code(--levels);
-  while (levels < q.levels) {
-    CodedIndices more = code(levels + 1);
-    if (more.bytes.size() > room) break;
-    coded = std::move(more);
-    ++levels;
-  }
-  last_levels = levels;
   s.levels = levels;
+  s.extra = extra;
   s.indices = search.indices(levels);
-  if (levels < q.levels && room > coded.bytes.size()) {
-    const int64_t bits = 8 * static_cast<int64_t>(room - coded.bytes.size());
-    s.extra = std::min(s.frames - 1, bits / (q.groups * index_bits(q.codes)));
-  }
-  if (s.extra > 0) {
-    const std::span<const uint16_t> level = search.level(levels);
-    for (int64_t t = 0; t < s.frames; ++t) {
-      if (has_extra(t, s.frames, s.extra)) s.more.insert(s.more.end(), level.begin() + t * q.groups, level.begin() + (t + 1) * q.groups);
-    }
+  if (extra == 0) return s;
+  const std::span<const uint16_t> level = search.level(levels);
+  for (int64_t t = 0; t < s.frames; ++t) {
+    if (has_extra(t, s.frames, extra)) s.more.insert(s.more.end(), level.begin() + t * groups, level.begin() + (t + 1) * groups);
   }
   return s;
 }
 
-void AudioEncoder::Impl::write_packet(std::span<const float> frames, std::optional<uint64_t> samples, bool last) {
-  const uint64_t length = samples.value_or(block_samples());
+}  // namespace
+
+// The most levels, and extra levels of single frames, that fit into `room` bytes; one level at least.
+AudioSymbols AudioEncoder::Impl::fit(Pending& packet, size_t room) {
+  const models::QuantizerConfig& q = model->config.quantizer;
+  int64_t levels = last_levels, extra = 0;
+  while (levels > 1 && size(packet, levels) > room) --levels;
+  while (levels < q.levels && size(packet, levels + 1) <= room) ++levels;
+  last_levels = levels;
+  if (levels < q.levels && room > size(packet, levels)) {
+    const int64_t bits = 8 * static_cast<int64_t>(room - size(packet, levels));
+    extra = std::min(packet.search.frames() - 1, bits / (q.groups * index_bits(q.codes)));
+  }
+  return symbols_of(packet.search, levels, extra, q.groups);
+}
+
+// The same number of levels for all packets that wait, as many as their bits together allow: what is easy to code leaves its bits to
+// what is not.
+AudioSymbols AudioEncoder::Impl::plan() {
+  const models::QuantizerConfig& q = model->config.quantizer;
+  uint64_t samples = 0;
+  int64_t frames = 0;
+  for (const Pending& p : queue) samples += p.samples.value_or(block_samples()), frames += p.search.frames();
+  const double bits = rate.budget(samples, true);
+  double room = bits / 8;
+  for (const Pending& p : queue) room -= static_cast<double>(overhead(p, bits / static_cast<double>(queue.size())));
+  const auto total = [&](int64_t levels) {
+    double bytes = 0;
+    for (Pending& p : queue) bytes += static_cast<double>(size(p, levels));
+    return bytes;
+  };
+  int64_t levels = last_levels;
+  while (levels > 1 && total(levels) > room) --levels;
+  while (levels < q.levels && total(levels + 1) <= room) ++levels;
+  last_levels = levels;
+  Pending& front = queue.front();
+  int64_t extra = 0;
+  if (levels < q.levels) {
+    const double share = 8 * (room - total(levels)) / static_cast<double>(frames * q.groups * index_bits(q.codes));
+    extra = static_cast<int64_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(front.search.frames()));
+    extra = std::min(extra, front.search.frames() - 1);
+  }
+  return symbols_of(front.search, levels, extra, q.groups);
+}
+
+void AudioEncoder::Impl::write_front() {
+  Pending& front = queue.front();
+  const uint64_t length = front.samples.value_or(block_samples());
   const bool entry = options.index && position >= next_entry;
   if (entry) rate.spend(kIndexEntryBytes + (entries.empty() ? kIndexFrameBytes : 0), 0);
-  const double bits = rate.budget(length, last);
-  const size_t framing = 4 + (bits > 8 * 130 ? 1 : 0) + (entry ? bitstream::varint_size(position) : 0);  // head, length, checksum, time
-  const double room = std::floor(bits / 8) - static_cast<double>(framing + payload_overhead(samples, options.checksum));
-  CodedIndices coded;
-  const AudioSymbols symbols = choose(frames, room > 0 ? static_cast<size_t>(room) : 0, coded);
-  const std::vector<uint8_t> payload = audio_payload(*model, symbols, coded, samples, options.checksum);
+  AudioSymbols symbols;
+  if (queue.size() == 1 && (window == 1 || front.last)) {
+    const double bits = rate.budget(length, front.last);
+    const double room = std::floor(bits / 8) - static_cast<double>(overhead(front, bits) + (entry ? bitstream::varint_size(position) : 0));
+    symbols = fit(front, room > 0 ? static_cast<size_t>(room) : 0);
+  } else {
+    symbols = plan();
+  }
+  const CodedIndices coded = code_indices(*model, symbols.indices, symbols.frames, symbols.levels);
+  const std::vector<uint8_t> payload = audio_payload(*model, symbols, coded, front.samples, options.checksum);
   bitstream::ByteWriter out;
   bitstream::Packet packet;
   packet.payload = payload;
@@ -192,6 +261,14 @@ void AudioEncoder::Impl::write_packet(std::span<const float> frames, std::option
   report.bytes += out.size();
   ready.push_back({out.take(), position, false});
   position += length;
+  queue.pop_front();
+}
+
+void AudioEncoder::Impl::enqueue(std::span<const float> frames, std::optional<uint64_t> samples, bool last) {
+  Pending& packet = queue.emplace_back(Pending{models::audio::CodeSearch(model), samples, last, {}});
+  packet.search.begin(frames);
+  queued += samples.value_or(block_samples());
+  if (queue.size() >= window) write_front();
 }
 
 void AudioEncoder::Impl::write_packets(bool end) {
@@ -200,15 +277,16 @@ void AudioEncoder::Impl::write_packets(bool end) {
   size_t used = 0;
   for (; latents.size() - used >= whole; used += whole) {
     // A block that is complete in frames lacks samples at most at the very end.
-    const uint64_t left = end ? total - position : block_samples();
+    const uint64_t left = end ? total - queued : block_samples();
     const bool last = end && left <= block_samples();
-    write_packet(std::span(latents).subspan(used, whole), left < block_samples() ? std::optional(left) : std::nullopt, last);
+    enqueue(std::span(latents).subspan(used, whole), left < block_samples() ? std::optional(left) : std::nullopt, last);
   }
   latents.erase(latents.begin(), latents.begin() + static_cast<ptrdiff_t>(used));
-  if (end && !latents.empty()) {
-    write_packet(latents, total - position, true);
-    latents.clear();
-  }
+  if (!end) return;
+  if (!latents.empty()) enqueue(latents, total - queued, true);
+  latents.clear();
+  if (!queue.empty()) queue.back().last = true;
+  while (!queue.empty()) write_front();
 }
 
 void AudioEncoder::Impl::write_index() {
@@ -227,6 +305,7 @@ AudioEncoder::~AudioEncoder() = default;
 Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
   if (options.channels < 1 || options.channels > 2) return {ErrorCode::invalid_argument, "sound is coded in one or two channels"};
   if (!(options.bit_rate >= 0)) return {ErrorCode::invalid_argument, "the bit rate must be positive"};
+  if (!(options.lookahead >= 0)) return {ErrorCode::invalid_argument, "the look-ahead must be positive"};
   if (options.source_bit_depth < 1 || options.source_bit_depth > 32) return {ErrorCode::invalid_argument, "the source's bit depth is not in 1..32"};
   std::unique_ptr<Impl> impl;
   const Status status = guarded(Device::cpu, [&]() -> Status {

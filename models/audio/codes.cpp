@@ -51,7 +51,8 @@ void CodeSearch::begin(std::span<const float> latents) {
 void CodeSearch::search(int64_t level) {
   const QuantizerConfig& q = model_->config.quantizer;
   const int64_t d = q.dim / q.groups;
-  scores_.resize(static_cast<size_t>(frames_ * q.codes));
+  thread_local std::vector<float> scores;  // [n][K]; shared, so that many packets can wait with their search
+  scores.resize(static_cast<size_t>(frames_ * q.codes));
   std::vector<uint16_t> chosen(static_cast<size_t>(frames_ * q.groups));
   for (int64_t g = 0; g < q.groups; ++g) {
     const float* codes = model_->codebooks.const_data_ptr<float>() + (level * q.groups + g) * q.codes * d;
@@ -59,11 +60,11 @@ void CodeSearch::search(int64_t level) {
     float* residual = residual_.data() + g * frames_ * d;
     // The nearest code has the largest r.e - |e|^2 / 2.
     for (int64_t t = 0; t < frames_; ++t) {
-      for (int64_t k = 0; k < q.codes; ++k) scores_[static_cast<size_t>(t * q.codes + k)] = -half[k];
+      for (int64_t k = 0; k < q.codes; ++k) scores[static_cast<size_t>(t * q.codes + k)] = -half[k];
     }
-    multiply_add(residual, codes, scores_.data(), frames_, q.codes, d);
+    multiply_add(residual, codes, scores.data(), frames_, q.codes, d);
     for (int64_t t = 0; t < frames_; ++t) {
-      const int32_t index = largest(scores_.data() + t * q.codes, static_cast<int32_t>(q.codes));
+      const int32_t index = largest(scores.data() + t * q.codes, static_cast<int32_t>(q.codes));
       chosen[static_cast<size_t>(t * q.groups + g)] = static_cast<uint16_t>(index);
       for (int64_t i = 0; i < d; ++i) residual[t * d + i] -= codes[index * d + i];
     }

@@ -33,7 +33,6 @@ class CodeSearch {
   std::shared_ptr<const SpeechModel> model_;
   int64_t frames_ = 0;
   std::vector<float> residual_;                 // [G][n][D/G]
-  std::vector<float> scores_;                   // [n][K]
   std::vector<std::vector<uint16_t>> chosen_;   // by level, [n][G]
 };
 
