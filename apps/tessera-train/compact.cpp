@@ -1,5 +1,6 @@
 #include "apps/tessera-train/compact.h"
 
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <vector>
 
@@ -7,7 +8,7 @@
 
 namespace tessera::train {
 
-void compact_weights(const std::string& in, const std::string& out) {
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name) {
   models::Weights w;
   try {
     w = models::load_weights(in);
@@ -27,6 +28,15 @@ void compact_weights(const std::string& in, const std::string& out) {
     } else if (!name.starts_with("index.") && at::isFloatingType(t.scalar_type()) && t.dim() >= 2 && t.numel() >= 4096) {
       models::store_as_int8(w.tensors, name);
     }
+  }
+  if (!data_name.empty()) {
+    auto record = nlohmann::ordered_json::parse(w.metadata["training"], nullptr, false);
+    if (!record.is_object()) throw std::runtime_error(in + ": has no training record");
+    for (auto* run = &record; run->is_object(); run = &(*run)["continues"]) {
+      (*run)["data"] = data_name;
+      if (!run->contains("continues")) break;
+    }
+    w.metadata["training"] = record.dump();
   }
   models::save_weights(out, w.tensors, w.metadata);
 }

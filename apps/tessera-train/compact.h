@@ -5,7 +5,8 @@
 
 namespace tessera::train {
 
-// Throws std::runtime_error with the file's name and the cause.
-void compact_weights(const std::string& in, const std::string& out);
+// `data_name`, where it is not empty, replaces what the training record says of the data. Throws std::runtime_error with the file's
+// name and the cause.
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name);
 
 }  // namespace tessera::train

@@ -29,10 +29,11 @@ int main(int argc, char** argv) {
   pack->add_option("files", raw_files, "raw files, one clip each")->required();
 
   // tessera-train compact: the released form of an audio model.
-  std::string compact_in, compact_out;
+  std::string compact_in, compact_out, compact_data;
   CLI::App* compact = app.add_subcommand("compact", "Stores an audio model's matrices in int8 and leaves out what only training needs");
   compact->add_option("--in", compact_in, "weights file")->required();
   compact->add_option("--out", compact_out, "weights file to write")->required();
+  compact->add_option("--data-name", compact_data, "what the training record says of the data");
 
   // tessera-train index: the index model of an audio model.
   tessera::train::IndexOptions index_options;
@@ -64,7 +65,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (compact->parsed()) {
-      tessera::train::compact_weights(compact_in, compact_out);
+      tessera::train::compact_weights(compact_in, compact_out, compact_data);
       return 0;
     }
     if (index->parsed()) return tessera::train::train_index(index_options);
