@@ -41,16 +41,17 @@ TableCosts::TableCosts(const Motion& network, at::Device device) {
   skip_below_ = std::clamp(static_cast<int>(std::ceil(scales.row_of(models::kSkipSigma))), 0, static_cast<int>(scales.rows));
   std::string error;
   const auto latents = entropy::CdfTable::create(models::kTablePrecision, rows, skip_below_, &error);
-  const auto side = entropy::CdfTable::create(models::kTablePrecision, rows, 0, &error);
-  if (!latents || !side) throw std::runtime_error("the network's probability rows are invalid: " + error);
+  const auto hyper = entropy::CdfTable::create(models::kTablePrecision, rows, 0, &error);
+  const auto vectors = entropy::CdfTable::create(entropy::kMaxPrecision, models::vector_rows(), 0, &error);
+  if (!latents || !hyper || !vectors) throw std::runtime_error("the network's probability rows are invalid: " + error);
   latents_ = costs_of(*latents, device);
-  side_ = costs_of(*side, device);
+  hyper_ = costs_of(*hyper, device);
+  vectors_ = costs_of(*vectors, device);
 }
 
-double TableCosts::bits(const at::Tensor& symbols, const at::Tensor& rows, bool skips) const {
+double TableCosts::bits(const at::Tensor& table, const at::Tensor& symbols, const at::Tensor& rows) {
   const at::Tensor column = symbols.clamp(-kReach, kReach).to(at::kLong) + kReach;
   const at::Tensor row = at::floor(rows + 0.5).to(at::kLong);  // rows are fractions where rounding is off
-  const at::Tensor& table = skips ? latents_ : side_;
   return table.reshape({-1}).index_select(0, (row * (2 * kReach + 1) + column).reshape({-1})).to(at::kDouble).sum().item<double>();
 }
 
@@ -61,7 +62,6 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
   if (options.frames > 0) r.frames = std::min(r.frames, options.frames);
   const int64_t height = clips.height_of(clip), width = clips.width_of(clip);
   Motion::Reference reference;
-  Planes before;
   std::vector<double> luma;
   for (int64_t t = 0; t < r.frames; ++t) {
     const Planes whole = clips.frame(clip, t), x = models::pad_planes(whole);
@@ -71,13 +71,13 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
     models::VectorField vectors;
     if (t > 0) {
       const double penalty = 1 / std::sqrt(network.lambda(level.q).item<double>());
-      vectors = models::search_vectors(x.y, before.y, at::full({1, 1, 1}, penalty, x.y.options()));
+      vectors = models::search_vectors(x.y, reference.picture.y, at::full({1, 1, 1}, penalty, x.y.options()));
       if (options.refresh > 0 && t % options.refresh == 0) reference.feature = at::Tensor();
     }
     const Motion::Frame f = network.code(x, reference, vectors, level, {.noise = false, .mode = options.mode, .skip_below = costs.skip_below()});
-    const double hyper = costs.bits(f.hyper_symbols, f.hyper_rows, false);
-    const double side = f.vector_symbols.defined() ? costs.bits(f.vector_symbols, f.vector_rows, false) : 0.0;
-    const double bits = hyper + side + costs.bits(f.symbols, f.rows, true);
+    const double hyper = costs.hyperlatents(f.hyper_symbols, f.hyper_rows);
+    const double side = f.vector_symbols.defined() ? costs.vectors(f.vector_symbols, f.vector_rows) : 0.0;
+    const double bits = hyper + side + costs.latents(f.symbols, f.rows);
     r.bits += bits;
     r.hyper_bits += hyper;
     r.vector_bits += side;
@@ -88,7 +88,6 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
     r.psnr_u += psnr_of(decoded.uv.select(1, 0), whole.uv.select(1, 0));
     r.psnr_v += psnr_of(decoded.uv.select(1, 1), whole.uv.select(1, 1));
     reference = f.next;
-    before = x;
   }
   const double n = static_cast<double>(r.frames);
   r.psnr_y /= n;

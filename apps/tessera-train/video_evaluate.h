@@ -16,11 +16,15 @@ class TableCosts {
  public:
   TableCosts(const models::Motion& network, at::Device device);
   int skip_below() const { return skip_below_; }
-  // Sum over everything, of symbols (integers) under rows (integers). Hyperlatents and vectors skip no row.
-  double bits(const at::Tensor& symbols, const at::Tensor& rows, bool skips) const;
+  // Sums over everything, of symbols (integers) under rows (integers).
+  double latents(const at::Tensor& symbols, const at::Tensor& rows) const { return bits(latents_, symbols, rows); }
+  double hyperlatents(const at::Tensor& symbols, const at::Tensor& rows) const { return bits(hyper_, symbols, rows); }
+  double vectors(const at::Tensor& symbols, const at::Tensor& rows) const { return bits(vectors_, symbols, rows); }
 
  private:
-  at::Tensor latents_, side_;  // [rows, 2 * reach + 1]
+  static double bits(const at::Tensor& table, const at::Tensor& symbols, const at::Tensor& rows);
+
+  at::Tensor latents_, hyper_, vectors_;  // [rows, 2 * reach + 1]
   int skip_below_ = 0;
 };
 

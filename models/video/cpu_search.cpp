@@ -100,7 +100,7 @@ float component_bits(int d) {
   return a < table.size() ? table[a] : 2 * std::log2(static_cast<float>(a) + 1) + 0.5f;
 }
 
-float vector_bits(Vector v, Vector predicted) { return component_bits(v.x - predicted.x) + component_bits(v.y - predicted.y); }
+float rough_bits(Vector v, Vector predicted) { return component_bits(v.x - predicted.x) + component_bits(v.y - predicted.y); }
 
 int median(int a, int b, int c) { return std::max(std::min(a, b), std::min(std::max(a, b), c)); }
 
@@ -175,7 +175,7 @@ class Search {
           float lowest = kNever;
           for (int k = 0; k < n; ++k) {
             const Vector v{(k % steps - reach) * 16, (k / steps - reach) * 16};
-            const float cost = 8.f * static_cast<float>(own[k]) + 8.f * static_cast<float>(around[static_cast<size_t>(k)]) / static_cast<float>(neighbours) + penalty_ * vector_bits(v, {});
+            const float cost = 8.f * static_cast<float>(own[k]) + 8.f * static_cast<float>(around[static_cast<size_t>(k)]) / static_cast<float>(neighbours) + penalty_ * rough_bits(v, {});
             if (cost < lowest) {
               lowest = cost;
               best(x, static_cast<int>(y)) = v;
@@ -214,7 +214,7 @@ class Search {
     float lowest = kNever;
     const auto offer = [&](Vector v) {
       v = {std::clamp(v.x, -limit, limit), std::clamp(v.y, -limit, limit)};
-      const float bits = penalty_ * vector_bits(v, guess);
+      const float bits = penalty_ * rough_bits(v, guess);
       if (bits >= lowest) return;
       const float cost = difference(x * kBlock, y * kBlock, kBlock, v) + bits;
       if (cost < lowest) {

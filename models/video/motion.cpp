@@ -218,7 +218,7 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
     f.vector_symbols = at::cat({vectors.coarse - predict_vectors(vectors.coarse), vectors.delta}, -1);
     const at::Tensor rows = prior_.vector_rows(context.input_state, level, options.mode);
     f.vector_rows = at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1);
-    f.bits_v = sum_of(symbol_bits(f.vector_symbols, f.vector_rows, blend_, config_.scales));
+    f.bits_v = sum_of(vector_bits(f.vector_symbols, f.vector_rows));
   }
   const auto [y, z] = analysis(x, context, level);
   const at::Tensor z_hat = round_ste(z);

@@ -33,27 +33,27 @@ void load_floats(Motion& network, const Weights& weights) {
   }
 }
 
-void put_rows(std::map<std::string, at::Tensor>& out, const std::vector<entropy::CdfTable::Row>& rows) {
+void put_rows(std::map<std::string, at::Tensor>& out, const std::string& name, const std::vector<entropy::CdfTable::Row>& rows) {
   std::vector<int32_t> lowest, sizes, frequencies;
   for (const auto& row : rows) {
     lowest.push_back(row.min_symbol);
     sizes.push_back(static_cast<int32_t>(row.freq.size()));
     frequencies.insert(frequencies.end(), row.freq.begin(), row.freq.end());
   }
-  out["entropy.rows.min"] = at::tensor(lowest, at::kInt);
-  out["entropy.rows.size"] = at::tensor(sizes, at::kInt);
-  out["entropy.rows.frequencies"] = at::tensor(frequencies, at::kInt);
+  out[name + ".min"] = at::tensor(lowest, at::kInt);
+  out[name + ".size"] = at::tensor(sizes, at::kInt);
+  out[name + ".frequencies"] = at::tensor(frequencies, at::kInt);
 }
 
-entropy::CdfTable load_table(const Weights& w, int64_t count, bool skip) {
-  const at::Tensor lowest = w.get("entropy.rows.min", at::kInt, {count}), sizes = w.get("entropy.rows.size", at::kInt, {count});
+entropy::CdfTable load_table(const Weights& w, const std::string& name, int precision, int64_t count, bool skip) {
+  const at::Tensor lowest = w.get(name + ".min", at::kInt, {count}), sizes = w.get(name + ".size", at::kInt, {count});
   const int32_t* size = sizes.const_data_ptr<int32_t>();
   int64_t total = 0;
   for (int64_t i = 0; i < count; ++i) {
     if (size[i] < 2 || size[i] > entropy::kMaxSupport + 1) throw std::runtime_error("the weights file's probability rows have bad sizes");
     total += size[i];
   }
-  const at::Tensor frequencies = w.get("entropy.rows.frequencies", at::kInt, {total});
+  const at::Tensor frequencies = w.get(name + ".frequencies", at::kInt, {total});
   const int32_t* f = frequencies.const_data_ptr<int32_t>();
   std::vector<entropy::CdfTable::Row> rows;
   for (int64_t i = 0; i < count; ++i) {
@@ -65,7 +65,7 @@ entropy::CdfTable load_table(const Weights& w, int64_t count, bool skip) {
   }
   std::string error;
   const int skip_below = skip ? w.get("entropy.skip_below", at::kInt, {1}).item<int>() : 0;
-  auto table = entropy::CdfTable::create(kTablePrecision, std::move(rows), skip_below, &error);
+  auto table = entropy::CdfTable::create(precision, std::move(rows), skip_below, &error);
   if (!table) throw std::runtime_error("the weights file's probability rows are invalid: " + error);
   return std::move(*table);
 }
@@ -101,7 +101,8 @@ uint64_t export_motion(Motion& network, const std::string& path, const std::stri
   for (const auto* layer : network.prior().depthwises()) store(layer->name(), layer->freeze());
   for (const auto* table : network.prior().tables()) out[table->name() + ".table"] = table->freeze();
   const double laplace = 1.0 / (1.0 + std::exp(-static_cast<double>(network.blend().detach().cpu().item<float>())));
-  put_rows(out, symbol_rows(config.scales, laplace));
+  put_rows(out, "entropy.rows", symbol_rows(config.scales, laplace));
+  put_rows(out, "entropy.vectors", vector_rows());
   const int64_t skip_below = std::max<int64_t>(0, static_cast<int64_t>(std::ceil(config.scales.row_of(kSkipSigma))));
   out["entropy.skip_below"] = at::full({1}, std::min(skip_below, config.scales.rows), at::kInt);
   return save_weights(path, out, {{"model", name}, {"revision", std::to_string(revision)}, {"config", config.to_json()}, {"training", training}});
@@ -111,8 +112,9 @@ std::shared_ptr<MotionModel> load_motion(const std::string& path) {
   const Weights w = load_weights(path);
   const MotionConfig config = MotionConfig::from_json(meta(w, "config"));
   const int64_t rows = config.scales.rows;
-  auto model = std::make_shared<MotionModel>(MotionModel{Motion(config, Motion::Uninitialised{}), load_table(w, rows, true), load_table(w, rows, false),
-                                                         meta(w, "model"), parse_revision(meta(w, "revision")), w.hash, w.file_bytes,
+  auto model = std::make_shared<MotionModel>(MotionModel{Motion(config, Motion::Uninitialised{}), load_table(w, "entropy.rows", kTablePrecision, rows, true),
+                                                         load_table(w, "entropy.rows", kTablePrecision, rows, false),
+                                                         load_table(w, "entropy.vectors", entropy::kMaxPrecision, kVectorRows, false), meta(w, "model"), parse_revision(meta(w, "revision")), w.hash, w.file_bytes,
                                                          meta(w, "training")});
   load_floats(model->network, w);
   TemporalPrior& prior = model->network.prior();

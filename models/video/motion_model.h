@@ -12,7 +12,8 @@ namespace tessera::models {
 
 struct MotionModel {
   Motion network;
-  entropy::CdfTable latent_table, side_table;  // the same rows; vectors and hyperlatents skip none
+  entropy::CdfTable latent_table, hyper_table;  // the same rows; hyperlatents skip none
+  entropy::CdfTable vector_table;
   std::string name;
   uint32_t revision = 0;
   uint64_t hash = 0;

@@ -17,7 +17,7 @@ at::Tensor block_sums(const at::Tensor& x, int64_t side) {
 }
 
 // Approximate bits of a residual of coded vectors [...,2], as of an exponential Golomb code: small ones near one bit a component.
-at::Tensor vector_bits(const at::Tensor& residual) { return (at::log2(residual.abs() + 1) * 2 + 0.5).sum(-1); }
+at::Tensor rough_bits(const at::Tensor& residual) { return (at::log2(residual.abs() + 1) * 2 + 0.5).sum(-1); }
 
 at::Tensor widen(const at::Tensor& coarse) {  // one vector per 16x16 to one per 8x8
   const int64_t b = coarse.size(0), h = coarse.size(1), w = coarse.size(2);
@@ -69,7 +69,7 @@ at::Tensor coarse_stage(const at::Tensor& current, const at::Tensor& reference, 
   const at::TensorOptions real = c.options();
   const at::Tensor axis = (at::arange(steps, real) - static_cast<double>(reach)) * 4 * kVectorUnit;
   const at::Tensor y = axis.reshape({-1, 1}).expand({steps, steps}).reshape({-1}), x = axis.repeat({steps});
-  const at::Tensor bits = vector_bits(at::stack({x, y}, -1)).reshape({1, -1, 1, 1});
+  const at::Tensor bits = rough_bits(at::stack({x, y}, -1)).reshape({1, -1, 1, 1});
   const at::Tensor best = (sums * 0.5 + around * 0.5 + bits * penalty.unsqueeze(1)).argmin(1).reshape({-1});
   return at::stack({x.index_select(0, best), y.index_select(0, best)}, -1).reshape({n, h / 4, w / 4, 2});
 }
@@ -77,7 +77,7 @@ at::Tensor coarse_stage(const at::Tensor& current, const at::Tensor& reference, 
 at::Tensor refine(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const at::Tensor& start) {
   at::Tensor predicted;
   const auto price = [&](const at::Tensor& v) {
-    return differences(current, reference, widen(v), 16) + vector_bits(v - predicted) * penalty;
+    return differences(current, reference, widen(v), 16) + rough_bits(v - predicted) * penalty;
   };
   Best best{start, {}};
   const auto restart = [&] {  // the neighbours' choices have moved the predictors

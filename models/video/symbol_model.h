@@ -29,4 +29,13 @@ double symbol_tail(int reach, double sigma, double laplace_weight);
 // The integer tables that streams are coded with, made once at export.
 std::vector<entropy::CdfTable::Row> symbol_rows(const ScaleRows& scales, double laplace_weight);
 
+// Residuals of motion vectors are zero or anything: row r gives zero the mass 1 - share(r) and spreads the rest over two Laplace
+// densities of 3 and 20 quarter samples; the logarithm of the odds of `share` moves linearly with the row.
+inline constexpr int64_t kVectorRows = 64;
+double vector_share(double row);
+double vector_row_of(double share);
+at::Tensor vector_bits(const at::Tensor& v, const at::Tensor& index);  // v: integers; gradients reach the index
+double vector_mass(int s, double row);
+std::vector<entropy::CdfTable::Row> vector_rows();
+
 }  // namespace tessera::models

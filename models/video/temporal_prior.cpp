@@ -36,8 +36,9 @@ TemporalPrior::TemporalPrior(ParamSet& p, const MotionConfig& config) : config_(
   const int64_t z = config.hyperlatents, c = config.hyper_channels, s = config.state_channels, m = config.latents;
   const auto row = [&](double sigma) { return config.scales.row_of(sigma) / kRowsPerActivation / exact::kUnit; };
 
+  const double vector_row = vector_row_of(0.2) / kRowsPerActivation / exact::kUnit;
   vector_head_ = ExactLinear(p, "temporal.vectors", s, 4, 0.3 * fan(s));
-  vector_bias_ = QualityBias(p, "temporal.vector_quality", 4, row(2.0), row(2.0));
+  vector_bias_ = QualityBias(p, "temporal.vector_quality", 4, vector_row, vector_row);
   pool1_ = ExactLinear(p, "temporal.pool1", 4 * s, s, fan(4 * s));
   pool2_ = ExactLinear(p, "temporal.pool2", 4 * s, z, 0.3 * fan(4 * s));
   hyper_bias_ = QualityBias(p, "temporal.hyper_quality", z, row(2.0), row(3.0));
@@ -60,19 +61,19 @@ at::Tensor TemporalPrior::initial_state(int64_t batch, int64_t h, int64_t w, con
   return at::zeros({batch, h, w, config_.state_channels}, options);
 }
 
-at::Tensor TemporalPrior::rows_of(const at::Tensor& raw, exact::Mode mode) const {
+at::Tensor TemporalPrior::rows_of(const at::Tensor& raw, int64_t count, exact::Mode mode) {
   const at::Tensor rows = raw * kRowsPerActivation;
-  return clamp_ste(mode == exact::Mode::quantised ? round_ste(rows) : rows, 0.0, static_cast<double>(config_.scales.rows - 1));
+  return clamp_ste(mode == exact::Mode::quantised ? round_ste(rows) : rows, 0.0, static_cast<double>(count - 1));
 }
 
 at::Tensor TemporalPrior::vector_rows(const at::Tensor& state, const Level& level, exact::Mode mode) const {
-  return rows_of(vector_head_.forward(state, mode) + bias(vector_bias_, level, mode), mode);
+  return rows_of(vector_head_.forward(state, mode) + bias(vector_bias_, level, mode), kVectorRows, mode);
 }
 
 at::Tensor TemporalPrior::hyper_rows(const at::Tensor& state, const Level& level, exact::Mode mode) const {
   const at::Tensor half = exact::leaky(pool1_.forward(space_to_depth(pad_even(state), 2), mode), mode);
   const at::Tensor quarter = pool2_.forward(space_to_depth(pad_even(half), 2), mode);
-  return rows_of(quarter + bias(hyper_bias_, level, mode), mode);
+  return rows_of(quarter + bias(hyper_bias_, level, mode), config_.scales.rows, mode);
 }
 
 TemporalPrior::Rows TemporalPrior::latent_rows(const at::Tensor& z, const at::Tensor& state, const Level& level, exact::Mode mode) const {
@@ -82,7 +83,7 @@ TemporalPrior::Rows TemporalPrior::latent_rows(const at::Tensor& z, const at::Te
   x = x.narrow(1, 0, state.size(1)).narrow(2, 0, state.size(2));
   x = exact::leaky(join_.forward(at::cat({x, state}, -1), mode), mode);
   x = block2_.forward(block1_.forward(x, mode), mode);
-  return {x, rows_of(head_.forward(x, mode) + bias(head_bias_, level, mode), mode)};
+  return {x, rows_of(head_.forward(x, mode) + bias(head_bias_, level, mode), config_.scales.rows, mode)};
 }
 
 at::Tensor TemporalPrior::next_state(const at::Tensor& feature, const at::Tensor& state, const at::Tensor& symbols, const at::Tensor& vectors,

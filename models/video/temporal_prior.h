@@ -31,7 +31,7 @@ class TemporalPrior {
   // All maps are integers in float32. `state` [B,h,w,S], h = H/16; zeros before a key frame.
   at::Tensor initial_state(int64_t batch, int64_t h, int64_t w, const at::TensorOptions& options) const;
 
-  // Rows of the vectors: [B,h,w,4] for coarse x, coarse y, delta x, delta y.
+  // Rows of the vectors' own table (vector_rows() in symbol_model.h): [B,h,w,4] for coarse x, coarse y, delta x, delta y.
   at::Tensor vector_rows(const at::Tensor& state, const Level& level, exact::Mode mode) const;
   // Rows of the hyperlatents: [B,ceil(h/4),ceil(w/4),Z].
   at::Tensor hyper_rows(const at::Tensor& state, const Level& level, exact::Mode mode) const;
@@ -53,7 +53,7 @@ class TemporalPrior {
   static constexpr int kHyperMax = 127;
 
  private:
-  at::Tensor rows_of(const at::Tensor& raw, exact::Mode mode) const;
+  static at::Tensor rows_of(const at::Tensor& raw, int64_t count, exact::Mode mode);
 
   MotionConfig config_;
   exact::ExactLinear vector_head_, pool1_, pool2_;

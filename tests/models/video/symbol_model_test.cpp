@@ -50,6 +50,29 @@ TEST(SymbolModel, ScalesAndRowsAreInverse) {
   for (const double row : {0.0, 12.5, 79.0}) EXPECT_NEAR(scales.row_of(scales.sigma(row)), row, 1e-9);
 }
 
+TEST(VectorRows, MassesSumToOneAndTensorsAgree) {
+  const at::Tensor v = at::arange(-300, 301, at::kFloat);
+  for (const int row : {0, 30, 63}) {
+    double sum = 0;
+    for (int s = -300; s <= 300; ++s) sum += vector_mass(s, row);
+    EXPECT_NEAR(sum, 1, 1e-6);
+    const at::Tensor bits = vector_bits(v, at::full({1}, static_cast<float>(row)));
+    for (const int s : {-40, -1, 0, 2, 17}) EXPECT_NEAR(bits[300 + s].item<double>(), -std::log2(vector_mass(s, row)), 1e-2) << row << " " << s;
+  }
+  EXPECT_NEAR(vector_share(vector_row_of(0.2)), 0.2, 1e-9);
+}
+
+TEST(VectorRows, TablesCostWhatTheModelSays) {
+  std::string error;
+  const auto table = entropy::CdfTable::create(entropy::kMaxPrecision, vector_rows(), 0, &error);
+  ASSERT_TRUE(table) << error;
+  for (const int row : {10, 40, 60}) {
+    for (const int s : {0, 1, -8}) EXPECT_NEAR(table->bits(row, s), -std::log2(vector_mass(s, row)), 0.3) << row << " " << s;
+  }
+  EXPECT_LT(table->bits(0, 0), 0.01);      // where nothing moves, vectors cost nothing
+  EXPECT_LT(table->bits(40, 2000), 40);    // far ones escape
+}
+
 TEST(SymbolModel, GradientsAreFinite) {
   at::Tensor v = (at::arange(-50, 51, at::kFloat) * 0.25).requires_grad_(), index = at::full({101}, 10.f).requires_grad_();
   at::Tensor blend = at::zeros({1}).requires_grad_();

@@ -57,9 +57,9 @@ TEST_F(Prior, IntegersWithinTheirRangesOverALongChain) {
     EXPECT_TRUE(same(t, at::floor(t)));
     EXPECT_LE(t.abs().max().item<float>(), exact::kActivationMax);
   }
-  for (const at::Tensor& rows : {maps[0], maps[1], maps[3]}) {
+  for (const auto& [rows, count] : {std::pair{maps[0], kVectorRows}, {maps[1], config.scales.rows}, {maps[3], config.scales.rows}}) {
     EXPECT_GE(rows.min().item<float>(), 0.f);
-    EXPECT_LE(rows.max().item<float>(), static_cast<float>(config.scales.rows - 1));
+    EXPECT_LE(rows.max().item<float>(), static_cast<float>(count - 1));
   }
   EXPECT_GT(maps.back().abs().max().item<float>(), 0.f);
 }
