@@ -75,7 +75,7 @@ class Run {
     judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adam);
     batches_ = std::make_unique<AudioBatches>(options.data, recipe.config.sample_rate, recipe.config.channels, device_);
     if (!options.eval.empty()) eval_ = std::make_unique<AudioBatches>(options.eval, recipe.config.sample_rate, recipe.config.channels, device_);
-    sums_ = at::zeros({9}, flat_->master.options());
+    sums_ = at::zeros({10}, flat_->master.options());
     fade_ = at::ones({}, flat_->master.options());
     if (!options.resume.empty()) load_checkpoint(options.resume);
     say("parameters " + std::to_string(flat_->size()) + ", discriminators " + std::to_string(judge_flat_->size()) + ", encode " +
@@ -129,6 +129,7 @@ class Run {
     const SpectralLoss::Terms distance = spectral_(out.y, x);
     const at::Tensor wave = (out.y - x).abs().mean();
     at::Tensor loss = recipe_.mel * distance.mel + recipe_.stft * distance.stft + recipe_.wave * wave + recipe_.quantizer * out.quantizer_loss;
+    if (recipe_.complex > 0) loss = loss + recipe_.complex * distance.complex;
     at::Tensor loud = at::zeros({}, x.options());
     if (recipe_.loudness > 0) {
       loud = loudness_(out.y, x);
@@ -151,7 +152,7 @@ class Run {
     optimizer_->step(flat_->gradient());
     // A step whose loss is not finite changed nothing, and must not spoil the log.
     const at::Tensor parts = at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), out.quantizer_loss.detach(), judge_loss, fool.detach(),
-                          match.detach(), loud.detach(), at::ones_like(judge_loss)});
+                          match.detach(), loud.detach(), at::ones_like(judge_loss), distance.complex.detach()});
     sums_.add_(at::where(at::isfinite(parts.sum()), parts, at::zeros_like(parts)));
   }
 
@@ -200,8 +201,8 @@ class Run {
     const float* v = s.const_data_ptr<float>();
     const double n = std::max(1.f, v[8]), skipped = optimizer_->skipped.cpu().item<float>();
     char line[240];
-    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f loudness %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
-                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[7] / n, v[3] / n, rate_now_, skipped, audio_per_second);
+    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f complex %.4f loudness %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
+                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[9] / n, v[7] / n, v[3] / n, rate_now_, skipped, audio_per_second);
     std::string text = line;
     if (phase.adversarial) {
       std::snprintf(line, sizeof line, " judge %.3f fool %.3f match %.4f judge_skipped %.0f", v[4] / n, v[5] / n, v[6] / n,
@@ -319,22 +320,23 @@ class Run {
     const at::NoGradGuard no_grad;
     flat_->bind_values(optimizer_->average);
     for (int64_t levels = 1; levels <= recipe_.config.quantizer.levels; levels *= 2) {
-      double mel = 0, stft = 0, loud = 0;
+      double mel = 0, stft = 0, loud = 0, complex = 0;
       for (int64_t i = 0; i < eval_->clips(); ++i) {
         const at::Tensor original = eval_->clip(i, 10 * recipe_.config.sample_rate), x = models::audio::pad_to(original, recipe_.config.hop);
         const at::Tensor y = network_.forward(x, at::full({1}, static_cast<double>(levels), x.options()), false).y;
         const SpectralLoss::Terms t = spectral_(y, x);
         mel += t.mel.item<double>();
         stft += t.stft.item<double>();
+        complex += t.complex.item<double>();
         loud += loudness_(y, x).item<double>();
         const at::Tensor raw = (y[0].narrow(1, 0, original.size(2)).t() * 32768).round().clamp(-32768, 32767).to(at::kShort).cpu().contiguous();
         std::ofstream out(options_.out + "/clip" + std::to_string(i) + "_levels" + std::to_string(levels) + ".s16", std::ios::binary);
         out.write(static_cast<const char*>(raw.const_data_ptr()), static_cast<std::streamsize>(raw.nbytes()));
       }
       const double n = static_cast<double>(eval_->clips());
-      char line[120];
-      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f loudness %.4f", static_cast<long long>(levels),
-                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, loud / n);
+      char line[160];
+      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f complex %.4f loudness %.4f", static_cast<long long>(levels),
+                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, complex / n, loud / n);
       say(line);
     }
   }
@@ -364,7 +366,7 @@ std::string AudioRecipe::to_json() const {
   ordered_json j = ordered_json::parse(common.to_json());
   j["config"] = ordered_json::parse(config.to_json());
   j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
-  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
+  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
   j["all_levels"] = all_levels;
   j["adversarial_warmup"] = adversarial_warmup;
   j["variation"] = {{"speed", variation.speed},
@@ -424,10 +426,11 @@ AudioRecipe load_audio_recipe(const std::string& path) {
     }
     if (j.contains("losses")) {
       const json& l = j["losses"];
-      check(l, {"mel", "stft", "wave", "loudness", "quantizer", "adversarial", "feature"});
+      check(l, {"mel", "stft", "wave", "complex", "loudness", "quantizer", "adversarial", "feature"});
       r.mel = l.value("mel", r.mel);
       r.stft = l.value("stft", r.stft);
       r.wave = l.value("wave", r.wave);
+      r.complex = l.value("complex", r.complex);
       r.loudness = l.value("loudness", r.loudness);
       r.quantizer = l.value("quantizer", r.quantizer);
       r.adversarial = l.value("adversarial", r.adversarial);

@@ -44,23 +44,39 @@ SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const at::Tens
   Terms out;
   const auto add = [](at::Tensor& sum, const at::Tensor& term) { sum = sum.defined() ? sum + term : term; };
   for (const Scale& s : scales_) {
-    const auto magnitude = [&](const at::Tensor& signal) {
+    struct Spectrum {
+      at::Tensor magnitude, re, im;
+    };
+    const auto spectrum = [&](const at::Tensor& signal) {
       const auto [re, im] = s.frontend.forward(pad_to(signal, s.window / 4));
-      // The small constant bounds the root's slope at digital silence.
-      return at::sqrt(re.square() + im.square() + 1e-14) * s.magnitude;
+      const at::Tensor power = re.square() + im.square();
+      // The small constants bound the slopes at digital silence.
+      Spectrum result{at::sqrt(power + 1e-14) * s.magnitude, {}, {}};
+      if (s.stft) {
+        const at::Tensor shrink = (power + 1e-8).pow(-0.35);
+        result.re = re * shrink;
+        result.im = im * shrink;
+      }
+      return result;
     };
     const auto log_mel = [&](const at::Tensor& m) { return at::log10(at::matmul(m, s.mel).clamp_min(1e-5)); };
     const auto log_power = [](const at::Tensor& m) { return at::log10(m.clamp_min(1e-5)) * 2; };
-    at::Tensor mx, log_mel_x, log_x;
+    Spectrum sx;
+    at::Tensor log_mel_x, log_x;
     {
       const at::NoGradGuard no_grad;
-      mx = magnitude(x);
-      log_mel_x = log_mel(mx);
-      if (s.stft) log_x = log_power(mx);
+      sx = spectrum(x);
+      log_mel_x = log_mel(sx.magnitude);
+      if (s.stft) log_x = log_power(sx.magnitude);
     }
-    const at::Tensor my = magnitude(y);
-    add(out.mel, (log_mel(my) - log_mel_x).abs().mean());
-    if (s.stft) add(out.stft, (log_power(my) - log_x).abs().mean() + (my - mx).abs().mean());
+    const Spectrum sy = spectrum(y);
+    add(out.mel, (log_mel(sy.magnitude) - log_mel_x).abs().mean());
+    if (s.stft) {
+      add(out.stft, (log_power(sy.magnitude) - log_x).abs().mean() + (sy.magnitude - sx.magnitude).abs().mean());
+      // Relative to the size of the spectrum, so that quiet segments count as much.
+      const at::Tensor size = (sx.re.abs() + sx.im.abs()).mean({1, 2, 3}) + 1e-3;
+      add(out.complex, (((sy.re - sx.re).abs() + (sy.im - sx.im).abs()).mean({1, 2, 3}) / size).mean());
+    }
   }
   return out;
 }

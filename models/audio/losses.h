@@ -2,7 +2,9 @@
 //
 // The multi-resolution mel distance is that of DAC (Kumar et al., arXiv 2306.06546): windows of 32 to 2048 samples with hops of
 // a quarter, 5 to 320 mel bands, mean absolute difference of log10 magnitudes (floor 1e-5), summed over the windows. The STFT distance
-// adds, for windows of 2048 and 512, the mean absolute differences of log10 powers and of magnitudes.
+// adds, for windows of 2048 and 512, the mean absolute differences of log10 powers and of magnitudes. The complex distance compares,
+// for the same windows, complex spectra whose magnitudes are raised to the power 0.3: the only term that hears phase (a compression as in
+// Ephrat et al., arXiv 1804.03619).
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,7 +24,7 @@ class SpectralLoss {
   SpectralLoss(int64_t sample_rate, at::Device device);
 
   struct Terms {
-    at::Tensor mel, stft;  // scalars
+    at::Tensor mel, stft, complex;  // scalars
   };
   // y, x [B,C,T]; gradients flow to y only.
   Terms operator()(const at::Tensor& y, const at::Tensor& x) const;

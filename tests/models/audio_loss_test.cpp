@@ -34,6 +34,16 @@ TEST(MelFilters, CoverTheSpectrumWithUnitAreas) {
   EXPECT_GE(f.gt(0).sum(0).narrow(0, 2, 500).min().item<int64_t>(), 1);
 }
 
+TEST(SpectralLoss, OnlyTheComplexDistanceHearsPhase) {
+  const SpectralLoss loss(24000, at::kCPU);
+  const at::Tensor x = sweeps(2, 9600, 24000, 4);
+  EXPECT_LT(loss(x, x).complex.item<double>(), 1e-5);
+  const auto turned = loss(x.neg(), x);
+  EXPECT_LT(turned.mel.item<double>(), 1e-4);
+  EXPECT_NEAR(turned.complex.item<double>(), 4.0, 0.2);  // twice the spectrum's size, for each of two windows
+  EXPECT_NEAR(loss(x * 0.01 + x * 1e-4, x * 0.01).complex.item<double>(), loss(x * 1.01, x).complex.item<double>(), 0.02);
+}
+
 TEST(BarkBands, ShareOutEachBinOnce) {
   const at::Tensor bands = bark_bands(24000, 768, 49, 8000);
   ASSERT_EQ(bands.sizes(), (std::vector<int64_t>{385, 49}));
