@@ -18,6 +18,18 @@ class Names(unittest.TestCase):
         self.assertIn("4", codec.encode[codec.encode.index("-s") + 1])
         self.assertNotEqual(codec.key(), codecs.find("avif", "images", SETTINGS).key())
 
+    def test_tessera_audio(self):
+        codec = codecs.find("tessera:sound:delay=low", "audio", SETTINGS)
+        encode = codecs.fill(codec.encode, {"in": "a.wav", "out": "a.tsr", "q": "6", "threads": 1})
+        self.assertEqual(encode[1:8], ["encode", "a.wav", "a.tsr", "--model", "sound", "--bitrate", "6k"])
+        self.assertIn("--low-delay", encode)
+        self.assertTrue(codec.keeps_time)
+        values = {"in": "a.tsr", "out": "b.wav", "threads": 1, "rate": 16000, "channels": 2}
+        self.assertEqual(codecs.fill(codec.decode, values)[-3:], ["16000", "2", "b.wav"])
+        self.assertEqual(codecs.find("tessera", "audio", SETTINGS).qualities[0], "0.75")
+        with self.assertRaises(codecs.CodecError):
+            codecs.find("tessera:speech:delay=none", "audio", SETTINGS)
+
     def test_tessera(self):
         codec = codecs.find("tessera:still:effort=7", "images", SETTINGS)
         self.assertEqual(codec.label, "Tessera still effort 7")

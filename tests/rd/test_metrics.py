@@ -130,6 +130,19 @@ class Audio(Folder):
             self.assertEqual(found, lag)
             np.testing.assert_array_equal(a[:1000], b[:1000])
 
+    def test_time_is_kept_where_the_codec_keeps_it(self):
+        x, rate = self.signal()
+        with tempfile.TemporaryDirectory() as folder:
+            original, late = Path(folder) / "a.wav", Path(folder) / "b.wav"
+            for path, samples in ((original, x), (late, np.concatenate([np.zeros((300, 1)), x]))):
+                with wave.open(str(path), "wb") as f:
+                    f.setparams((1, 2, rate, 0, "NONE", ""))
+                    f.writeframes((np.clip(samples, -1, 1) * 20000).astype("<i2").tobytes())
+            self.assertAlmostEqual(metrics_audio.measure(original, late)["delay_ms"], 300000 / rate, delta=0.1)
+            kept = metrics_audio.measure(original, late, keeps_time=True)
+            self.assertEqual(kept["delay_ms"], 0)
+            self.assertLess(kept["si_sdr"], 10)
+
     def test_si_sdr(self):
         rng = np.random.default_rng(1)
         x = rng.normal(size=100000)

@@ -53,6 +53,7 @@ class Codec:
     decode_clock: str = ""
     bench: tuple = ()           # command that prints {"encode_seconds": ..., "decode_seconds": ...} of one source
     info: tuple = ()            # command that prints {"decode_kmac_per_pixel": ...} of one coded file
+    keeps_time: bool = False    # audio: what it decodes lies sample on sample over the source; nothing is to be aligned
     digest_of: tuple = ()       # files whose content is part of the version
     digest_command: tuple = ()  # command whose output is part of the version: weights and the like
 
@@ -91,6 +92,14 @@ def missing_hint(codec, program):
     if base == "tessera":
         return f"{os.path.relpath(program)} is not built: cmake --preset release && cmake --build build"
     return f"{program}: no such program"
+
+
+def tessera_files(program):
+    """What decides Tessera's bits apart from the weights: the program, and Tessera's libraries beside it."""
+    if not os.path.exists(program):
+        return ()
+    folder = Path(program).resolve().parent
+    return (program, *sorted(map(str, {p.resolve() for p in folder.glob("**/libtessera*.so*")})))
 
 
 def digest(path):

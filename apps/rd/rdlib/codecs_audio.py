@@ -1,6 +1,6 @@
 """Audio codecs through ffmpeg. {q} is the target in kbit/s; the rate shown is that of the file on disk."""
 
-from .codecs import Codec, Options
+from .codecs import Codec, Options, tessera_files
 
 VERSION = dict(version_command=("ffmpeg", "-version"), version_pattern=r"ffmpeg version (\S+)")
 DECODE = ("ffmpeg", "-v", "error", "-y", "-i", "{in}", "-ar", "{rate}", "-ac", "{channels}", "-c:a", "pcm_s16le",
@@ -32,4 +32,27 @@ def mp3(text, settings):
                   (32, 40, 48, 64, 80, 96, 128, 160), "without Xing and ID3 headers; the delay is found and taken out")
 
 
-CODECS = {"opus": opus, "aac": aac, "mp3": mp3}
+# A command in which one program's output is another's input, and a failure of either is one of the whole.
+PIPE = ("bash", "-c", 'set -o pipefail; "$0" decode "$1" - --quiet --threads "$2" --device "$3" | '
+        'ffmpeg -v error -y -i - -ar "$4" -ac "$5" -c:a pcm_s16le "$6"')
+
+
+def tessera(text, settings):
+    """Tessera's audio models. They decode at their own rate; ffmpeg brings that to the source's."""
+    o = Options(text, 1, {"device": "cpu", "delay": "normal"}, {"device": ("cpu", "cuda"), "delay": ("normal", "low")})
+    model = o.arguments[0] if o.arguments else "speech"
+    program = settings.tessera
+    kbps = ("0.75", "1.5", "2.25", "3", "4.5", "6", "9", "12") if model.startswith("speech") else (
+        "3", "4.5", "6", "9", "12", "15", "18", "24")
+    low = ("--low-delay",) if o.delay == "low" else ()
+    return Codec(
+        name=text, label=f"Tessera {model}" + (" low delay" if low else "") + (" (CUDA)" if o.device == "cuda" else ""),
+        suite="audio", extension="tsr", source="wav", output="wav",
+        encode=(program, "encode", "{in}", "{out}", "--model", model, "--bitrate", "{q}k", *low, "--device", o.device,
+                "--threads", "{threads}"),
+        decode=(*PIPE, program, "{in}", "{threads}", o.device, "{rate}", "{channels}", "{out}"),
+        qualities=kbps, version_command=(program, "--version"), digest_of=tessera_files(program),
+        digest_command=(program, "models", "--json"), keeps_time=True, note=f"model {model}, {o.device}")
+
+
+CODECS = {"tessera": tessera, "opus": opus, "aac": aac, "mp3": mp3}

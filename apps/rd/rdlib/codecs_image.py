@@ -1,9 +1,6 @@
 """Image codecs: the classic encoders through their own tools, and Tessera."""
 
-import os
-from pathlib import Path
-
-from .codecs import Codec, Options
+from .codecs import Codec, Options, tessera_files
 
 # ffmpeg converts between RGB and YCbCr here; without these flags it rounds chroma coarsely.
 SCALE = "flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
@@ -84,11 +81,6 @@ def tessera(text, settings):
     o = Options(text, 1, {"effort": "5", "device": "cpu"}, {"device": ("cpu", "cuda")})
     model = o.arguments[0] if o.arguments else "still"
     program = settings.tessera
-    # The version holds the content of the program and of Tessera's library beside it, and the hashes of the weights.
-    files = ()
-    if os.path.exists(program):
-        folder = Path(program).resolve().parent
-        files = (program, *sorted(map(str, {p.resolve() for p in folder.glob("**/libtessera*.so*")})))
     label = f"Tessera {model}" + (f" effort {o.effort}" if o.effort != "5" else "")
     label += " (CUDA)" if o.device == "cuda" else ""
     return Codec(
@@ -97,7 +89,7 @@ def tessera(text, settings):
                 "--device", o.device, "--threads", "{threads}"),
         decode=(program, "decode", "{in}", "{out}", "--device", o.device, "--threads", "{threads}"),
         qualities=tuple(str(q) for q in range(64)),
-        version_command=(program, "--version"), digest_of=files, digest_command=(program, "models", "--json"),
+        version_command=(program, "--version"), digest_of=tessera_files(program), digest_command=(program, "models", "--json"),
         bench=(program, "bench", "{in}", "--json", "--quality", "{q}", "--model", model, "--effort", o.effort,
                "--device", o.device, "--threads", "{threads}", "--repeat", "2"),
         info=(program, "info", "--json", "{coded}"),

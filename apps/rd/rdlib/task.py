@@ -72,7 +72,7 @@ def quality(job):
                 record["metrics"] = metrics_image.measure(original, decoded, _lpips)
             elif suite == "audio":
                 from . import metrics_audio
-                record["metrics"] = metrics_audio.measure(original, decoded)
+                record["metrics"] = metrics_audio.measure(original, decoded, codec.keeps_time)
             else:
                 from . import metrics_video
                 record["metrics"], frames = metrics_video.measure(original, decoded, folder / "log")
