@@ -4,4 +4,5 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 "$root/scripts/build.sh" --tests
+"$root/apps/rd/rd.sh" --setup-only
 exec ctest --test-dir "$root/build" --output-on-failure -j 2 "$@" </dev/null

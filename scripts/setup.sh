@@ -26,7 +26,11 @@ packages=(
   libcli11-dev libfmt-dev                          # apps/
   python3 python3-pip unzip ca-certificates        # this script
 )
-test_packages=(libgtest-dev libbenchmark-dev)
+test_packages=(
+  libgtest-dev libbenchmark-dev
+  # the rate-distortion bench: its Python environment, the codecs it compares with, a browser for its page
+  python3-venv python3-dev gcc libjpeg-turbo-progs webp libavif-bin libjxl-tools ffmpeg chromium
+)
 
 # Requirement, file, SHA-256. The versions are those that the torch wheel's own metadata asks for.
 torch_wheel=torch-2.11.0-cp311-cp311-manylinux_2_28_x86_64.whl
