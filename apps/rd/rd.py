@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def arguments(argv):
                    help="repetitions, of which the fastest counts (default 2)")
     r.add_argument("--timeout", type=number(1, kind=float), default=1200.0, metavar="S",
                    help="longest time of one program (default 1200 s)")
+    r.add_argument("--without", metavar="A,B,...",
+                   help="audio: metrics to leave out, e.g. visqol, which takes longer than all others")
     r.add_argument("--lpips-weights", metavar="FILE", help="weights of LPIPS (.npz, see the manual); adds the metric")
     r.add_argument("--tessera", default=str(ROOT / "build" / "tessera"), metavar="FILE",
                    help="Tessera's program (default: build/tessera)")
@@ -106,7 +109,12 @@ def arguments(argv):
 
 
 def run(args):
-    from rdlib import runner
+    from rdlib import metrics_audio, runner
+    if args.without:
+        unknown = [m for m in args.without.split(",") if m not in metrics_audio.OPTIONAL]
+        if unknown:
+            raise codecs.CodecError(f"--without {unknown[0]}: one of {', '.join(metrics_audio.OPTIONAL)}")
+        os.environ[metrics_audio.WITHOUT] = args.without
     settings = codecs.Settings(threads=args.threads, intra_period=args.intra_period, tessera=args.tessera)
     names = [n for n in (args.codecs or DEFAULTS[args.suite]).split(",") if n]
     chosen, seen = [], set()

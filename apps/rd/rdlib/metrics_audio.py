@@ -15,6 +15,7 @@ si_sdr      dB, J. Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019
 """
 
 import logging
+import os
 import warnings
 from functools import lru_cache
 
@@ -24,6 +25,8 @@ from scipy.signal import get_window, resample_poly, stft
 from .media import MediaError, read_wav
 
 VERSION = 2
+OPTIONAL = ("pesq_wb", "stoi", "visqol")
+WITHOUT = "TESSERA_RD_WITHOUT"
 MAX_LAG_S = 0.1
 LOWER_IS_BETTER = ("mel", "mrstft")
 
@@ -105,6 +108,9 @@ def available():
             __import__(module)
         except ImportError:
             missing[metric] = advice
+    # Workers are processes of their own: what the user left out reaches them through the environment.
+    for metric in filter(None, os.environ.get(WITHOUT, "").split(",")):
+        missing[metric] = "left out by --without"
     return missing
 
 
