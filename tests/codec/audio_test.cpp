@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "tests/codec/sounds.h"
 #include "tests/data/temporary_folder.h"
@@ -81,11 +82,13 @@ TEST_F(Audio, StereoAndMonoOfOneModel) {
 
 TEST_F(Audio, TheFileHasTheRateThatWasAsked) {
   for (const double rate : {1000.0, 1500.0, 2222.0, 3200.0, 4500.0}) {
-    for (const size_t seconds : {5u, 30u}) {
+    for (const auto& [seconds, lookahead] : {std::pair{5u, 10.0}, {5u, 0.0}, {30u, 10.0}, {30u, 0.0}, {3u, 2.0}}) {
       const std::vector<float> samples = voice(kRate, 1, seconds * kRate + 77);
-      const AudioStream stream = encoded(options("speech", rate), samples);
+      AudioEncoderOptions o = options("speech", rate);
+      o.lookahead = lookahead;
+      const AudioStream stream = encoded(o, samples);
       const double real = 8.0 * static_cast<double>(stream.bytes().size()) * kRate / static_cast<double>(samples.size());
-      EXPECT_NEAR(real / rate, 1.0, 0.03) << rate << " bit/s, " << seconds << " s";
+      EXPECT_NEAR(real / rate, 1.0, 0.03) << rate << " bit/s, " << seconds << " s, " << lookahead << " s ahead";
     }
   }
 }
@@ -137,6 +140,9 @@ TEST_F(Audio, MistakesOfTheCallerAreNamed) {
   o.channels = 3;
   EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
   o.channels = 1;
+  o.lookahead = -1;
+  EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
+  o.lookahead = 10;
   o.source_bit_depth = 0;
   EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
   auto decoder = AudioDecoder::create(decoding());
@@ -146,6 +152,18 @@ TEST_F(Audio, MistakesOfTheCallerAreNamed) {
   const Bytes header = encoded(options(), {}).header;
   EXPECT_TRUE(decoder->open(header).ok());
   EXPECT_EQ(decoder->open(header).code(), ErrorCode::invalid_argument);
+}
+
+TEST_F(Audio, LookAheadHoldsPacketsBack) {
+  for (const double seconds : {0.0, 3.0}) {
+    AudioEncoderOptions o = options();
+    o.lookahead = seconds;
+    auto encoder = AudioEncoder::create(o);
+    ASSERT_TRUE(encoder);
+    const std::vector<float> samples = voice(kRate, 1, 2 * kRate);
+    ASSERT_TRUE(encoder->send({samples, 1, kRate}).ok());
+    EXPECT_EQ(encoder->receive().has_value(), seconds == 0);
+  }
 }
 
 TEST_F(Audio, LowDelayTakesTheCausalModel) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "models/audio/codes.h"
 #include "models/audio/speech_model.h"
 #include "models/audio/stream.h"
 #include "tests/data/temporary_folder.h"
@@ -56,6 +57,7 @@ class AudioStream : public testing::TestWithParam<Variant> {
     return samples;
   }
 
+  models::test::Threads threads_{1};  // libtorch's own would wait for each other on a busy machine
   TemporaryFolder folder_;
   Speech network;
   std::shared_ptr<const SpeechModel> model;
@@ -128,6 +130,26 @@ TEST_P(AudioStream, NothingGivesNothing) {
   SynthesisStream stream(model, GetParam().block);
   std::vector<float> samples;
   EXPECT_THROW(stream.push(std::vector<float>(3), samples), std::invalid_argument);
+}
+
+TEST_P(AudioStream, CodesAgreeWithTheQuantizer) {
+  const QuantizerConfig& q = config().quantizer;
+  const at::Tensor z = random_normal({33, q.dim}, 11);
+  CodeSearch search(model);
+  search.begin({z.const_data_ptr<float>(), static_cast<size_t>(z.numel())});
+  EXPECT_EQ(search.frames(), 33);
+  for (const int64_t levels : {int64_t{2}, q.levels, int64_t{1}}) {
+    const at::Tensor expected = network.quantizer().encode(z, levels);
+    const std::vector<uint16_t> indices = search.indices(levels);
+    ASSERT_EQ(static_cast<int64_t>(indices.size()), expected.numel());
+    const int64_t* e = expected.const_data_ptr<int64_t>();
+    for (size_t i = 0; i < indices.size(); ++i) ASSERT_EQ(indices[i], e[i]) << levels << " levels, index " << i;
+    const std::vector<float> latents = look_up(*model, indices, levels);
+    const at::Tensor values = network.quantizer().decode(expected);
+    for (size_t i = 0; i < latents.size(); ++i) ASSERT_NEAR(latents[i], values.const_data_ptr<float>()[i], 1e-5);
+  }
+  EXPECT_THROW(search.level(q.levels), std::invalid_argument);
+  EXPECT_THROW(search.begin(std::vector<float>(3)), std::invalid_argument);
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, AudioStream,
