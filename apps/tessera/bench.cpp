@@ -12,6 +12,7 @@
 #include "apps/tessera/options.h"
 #include "apps/tessera/psnr.h"
 #include "apps/tessera/sound.h"
+#include "apps/tessera/throughput.h"
 #include "data/picture_io.h"
 
 namespace tessera::cli {
@@ -25,6 +26,7 @@ struct Row {
   double psnr_db = 0;
   double encode_seconds = 0, decode_seconds = 0;  // medians
   double decode_network_seconds = 0, decode_entropy_seconds = 0;
+  Throughput throughput = {};  // when several pictures are coded at once
 };
 
 template <class Work>
@@ -75,6 +77,10 @@ nlohmann::ordered_json to_json(const Row& row) {
   json["decode_seconds"] = row.decode_seconds;
   json["decode_network_seconds"] = row.decode_network_seconds;
   json["decode_entropy_seconds"] = row.decode_entropy_seconds;
+  if (row.throughput.decoded > 0) {
+    json["encoded_per_second"] = row.throughput.encoded;
+    json["decoded_per_second"] = row.throughput.decoded;
+  }
   return json;
 }
 
@@ -83,15 +89,24 @@ void print(const Row& row) {
   fmt::print("{:>3} {:>9.4f} {:>9.3f} {:>10.1f} {:>10.1f} {:>9.2f} {:>9.2f}  {}\n", row.quality, row.bpp,
              row.psnr_db, row.encode_seconds * 1e3, row.decode_seconds * 1e3, megapixels / row.encode_seconds,
              megapixels / row.decode_seconds, row.file);
+  if (row.throughput.decoded > 0) {
+    fmt::print("    several at once: {:.1f} encoded, {:.1f} decoded a second\n", row.throughput.encoded, row.throughput.decoded);
+  }
 }
 
 Status bench_file(const std::string& file, int quality, const BenchOptions& options, ImageEncoder& encoder,
-                  ImageDecoder& decoder, nlohmann::ordered_json& list) {
+                  ImageDecoder& decoder, const EncoderOptions& encoder_options, const DecoderOptions& decoder_options,
+                  nlohmann::ordered_json& list) {
   auto picture = media::read_picture(file);
   if (!picture) return picture.status();
   auto row = measure(file, *picture, options.repetitions, encoder, decoder);
   if (!row) return row.status();
   row->quality = quality;
+  if (options.parallel > 1) {
+    const auto throughput = measure_throughput(*picture, encoder_options, decoder_options, options.parallel, options.repetitions);
+    if (!throughput) return throughput.status();
+    row->throughput = *throughput;
+  }
   if (options.common.json) {
     list.push_back(to_json(*row));
   } else {
@@ -155,7 +170,7 @@ int bench_command(const BenchOptions& options) {
     auto encoder = ImageEncoder::create(encoder_options);
     if (!encoder) return fail(encoder.status());
     for (const std::string& file : pictures) {
-      const Status status = named(file, bench_file(file, quality, options, *encoder, *decoder, list));
+      const Status status = named(file, bench_file(file, quality, options, *encoder, *decoder, encoder_options, decoder_options, list));
       if (status.ok()) continue;
       const int failed = fail(status);
       if (code == kExitOk) code = failed;

@@ -150,6 +150,9 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
    }, "Sound: bit rates, separated by commas (speech: 6k, sound: 12k)")
       ->delimiter(',')
       ->type_name("RATE,...");
+  c->add_option("--parallel", o.parallel, "Also code so many pictures at once, and print how many a second (1)")
+      ->check(CLI::Range(1, 64).description(""))
+      ->type_name("N");
   c->add_option("--model", o.model, "Model (still; sound: speech or sound)")->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5)")->check(CLI::Range(0, 9).description(""))->type_name("N");
   add_json(*c, o.common);

@@ -55,6 +55,7 @@ struct BenchOptions {
   std::vector<int> qualities{16, 32, 48};
   std::vector<double> bit_rates{0};  // of sound, bit/s; 0: the model's usual one
   int repetitions = 5;
+  int parallel = 1;   // pictures at once, for the throughput
   std::string model;  // empty: as for encode
   int effort = 5;
 };

@@ -25,6 +25,19 @@ TEST(CliBench, JsonHasARowForEachFileAndQuality) {
   EXPECT_EQ(rows[3]["file"], b);
 }
 
+TEST(CliBench, SeveralPicturesAtOnce) {
+  TemporaryFolder folder;
+  const std::string a = write_photo(folder.path("a.png"));
+  const Outcome json = run_program({"bench", a, "-q", "30", "--repeat", "1", "--parallel", "2", "--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  const auto rows = nlohmann::json::parse(json.out);
+  EXPECT_GT(rows[0]["encoded_per_second"], 0);
+  EXPECT_GT(rows[0]["decoded_per_second"], 0);
+  const Outcome table = run_program({"bench", a, "-q", "30", "--repeat", "1", "--parallel", "2"});
+  EXPECT_NE(table.out.find("several at once"), std::string::npos);
+  EXPECT_EQ(run_program({"bench", a, "--parallel", "0"}).code, 2);
+}
+
 TEST(CliBench, TableAndMissingFile) {
   TemporaryFolder folder;
   const std::string a = write_photo(folder.path("a.png"));
