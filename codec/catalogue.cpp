@@ -1,6 +1,7 @@
 #include "codec/catalogue.h"
 
 #include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,6 +44,32 @@ std::vector<std::string> candidates(const std::string& folder, const std::string
   return out;
 }
 
+// The file whose code this is: the shared library, or the program that was linked with the static one (perhaps under a relative name).
+fs::path this_library() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&weights_folder), &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code error;
+  return fs::canonical(info.dli_fname, error);
+}
+
+fs::path this_program() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error);
+}
+
+// <prefix>/share/tessera/weights for <prefix>/bin/FILE, <prefix>/lib/FILE or <prefix>/lib/<architecture>/FILE; empty when it is not there.
+std::string installed_beside(const fs::path& file) {
+  if (!file.is_absolute()) return {};
+  std::error_code error;
+  fs::path prefix = file.parent_path();
+  for (int up = 0; up < 2; ++up) {
+    prefix = prefix.parent_path();
+    const fs::path weights = prefix / "share/tessera/weights";
+    if (fs::is_directory(weights, error)) return weights.string();
+  }
+  return {};
+}
+
 std::string one_line(const std::string& training) {
   const nlohmann::json j = nlohmann::json::parse(training, nullptr, false);
   if (!j.is_object()) return training;
@@ -63,11 +90,8 @@ std::string one_line(const std::string& training) {
 std::string weights_folder(const std::string& wanted) {
   if (!wanted.empty()) return wanted;
   if (const char* env = std::getenv("TESSERA_WEIGHTS"); env != nullptr && *env != '\0') return env;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    const fs::path installed = program.parent_path().parent_path() / "share/tessera/weights";
-    if (fs::is_directory(installed, error)) return installed.string();
+  for (const fs::path& file : {this_library(), this_program()}) {
+    if (std::string found = installed_beside(file); !found.empty()) return found;
   }
   return TESSERA_SOURCE_WEIGHTS;
 }

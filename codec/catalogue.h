@@ -12,7 +12,7 @@
 
 namespace tessera {
 
-// `wanted`, else $TESSERA_WEIGHTS, else <prefix>/share/tessera/weights beside the program, else the source tree's.
+// `wanted`, else $TESSERA_WEIGHTS, else <prefix>/share/tessera/weights of the library or the program, else the source tree's.
 std::string weights_folder(const std::string& wanted);
 
 // Loads NAME.safetensors (or NAME-*.safetensors with the given hash) onto the device; cached.
