@@ -114,6 +114,7 @@ std::string SpeechConfig::to_json() const {
       {"decoder_blocks", decoder_blocks},
       {"kernel", kernel},
       {"causal", causal},
+      {"cartesian", cartesian},
       {"latents", quantizer.dim},
       {"groups", quantizer.groups},
       {"levels", quantizer.levels},
@@ -151,6 +152,7 @@ SpeechConfig SpeechConfig::from_json(const std::string& text) {
   whole("levels", c.quantizer.levels, 1, 64);
   whole("codes", c.quantizer.codes, 2, 65536);
   truth("causal", c.causal);
+  truth("cartesian", c.cartesian);
   truth("linear_codes", c.quantizer.linear);
   if (j.contains("commitment")) {
     if (!j["commitment"].is_number()) throw std::runtime_error("configuration: commitment is not a number");
@@ -188,6 +190,12 @@ double FrameBlock::macs() const {
   return mix_in.macs() + mix_out.macs() + expand.macs() + contract.macs() + static_cast<double>(dw_weight.numel());
 }
 
+std::pair<at::Tensor, at::Tensor> head_spectrum(const SpeechConfig& config, const at::Tensor& out, int64_t dim) {
+  const at::Tensor magnitude = at::exp(out.select(dim, 0).clamp_max(4.6)), second = out.select(dim, 1);
+  if (config.cartesian) return {magnitude * second, magnitude * out.select(dim, 2)};
+  return {magnitude * at::cos(second), magnitude * at::sin(second)};
+}
+
 Speech::Speech(const SpeechConfig& config) : config_(config), frontend_(config.hop, config.window, config.causal) {
   ParamSet& p = params_;
   const int64_t width = config.width, bins = frontend_.bins(), d = config.quantizer.dim;
@@ -198,7 +206,7 @@ Speech::Speech(const SpeechConfig& config) : config_(config), frontend_(config.h
   quantizer_ = Quantizer(p, "quantizer", config.quantizer);
   from_latent_ = Linear(p, "decoder.latent", d, width, fan(d), ParamKind::edge);
   for (int64_t i = 0; i < config.decoder_blocks; ++i) decoder_.emplace_back(p, "decoder.block." + std::to_string(i), width, config.kernel, config.causal);
-  head_ = Linear(p, "decoder.head", width, 2 * config.channels * bins, 0.5 * fan(width), ParamKind::fine);
+  head_ = Linear(p, "decoder.head", width, config.head_parts() * config.channels * bins, 0.5 * fan(width), ParamKind::fine);
   p.initialise();
   quantizer_.initialise();
   head_.bias.narrow(0, 0, config.channels * bins).fill_(-4.0);  // magnitudes of quiet speech
@@ -221,9 +229,9 @@ at::Tensor Speech::synthesis(const at::Tensor& latents) const {
   at::Tensor h = from_latent_(latents.unsqueeze(1).to(from_latent_.weight.scalar_type()));
   for (const FrameBlock& block : decoder_) h = block(h);
   const int64_t b = latents.size(0), n = latents.size(1), bins = frontend_.bins();
-  const at::Tensor out = head_(h.to(at::kFloat)).view({b, n, 2, config_.channels, bins}).transpose(1, 3);  // [B,C,2,n,F]
-  const at::Tensor magnitude = at::exp(out.select(2, 0).clamp_max(4.6)), phase = out.select(2, 1);
-  return mid_side(frontend_.inverse(magnitude * at::cos(phase), magnitude * at::sin(phase)));
+  const at::Tensor out = head_(h.to(at::kFloat)).view({b, n, config_.head_parts(), config_.channels, bins}).transpose(1, 3);  // [B,C,parts,n,F]
+  const auto [re, im] = head_spectrum(config_, out, 2);
+  return mid_side(frontend_.inverse(re, im));
 }
 
 at::Tensor Speech::encode(const at::Tensor& x, int64_t levels) const {

@@ -34,8 +34,10 @@ struct SpeechConfig {
   int64_t encoder_blocks = 3, decoder_blocks = 4;
   int64_t kernel = 7;           // frames
   bool causal = false;          // no frame sees a later one; the algorithmic delay is one window
+  bool cartesian = false;       // what the decoder's head gives for each bin, see head_spectrum()
   QuantizerConfig quantizer;
 
+  int64_t head_parts() const { return cartesian ? 3 : 2; }  // numbers for each bin
   double frame_rate() const { return static_cast<double>(sample_rate) / static_cast<double>(hop); }
   // bit/s of plain indices.
   double bit_rate(int64_t levels) const;
@@ -48,6 +50,12 @@ struct SpeechConfig {
 // leaky_relu(x, slope), then a filter along the frames per channel, zeros outside: x [B,1,n,C], weight [k,C], bias [C].
 // Output frame t sees the frames t - left .. t - left + k - 1.
 at::Tensor depthwise1d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t left, double slope);
+
+// Real and imaginary parts of the bins from the head's outputs, whose dimension `dim` holds the parts:
+//   polar      log magnitude and phase (Vocos)
+//   cartesian  log scale, and the real and imaginary part relative to it. A phase turns by many cycles where these just change sign:
+//              the waveform can be followed.
+std::pair<at::Tensor, at::Tensor> head_spectrum(const SpeechConfig& config, const at::Tensor& out, int64_t dim);
 
 // models::Block with a filter along the frames: 8 C^2 + k C multiply-adds a frame.
 struct FrameBlock {

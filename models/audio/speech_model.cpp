@@ -91,7 +91,7 @@ std::shared_ptr<SpeechModel> load_speech(const std::string& path) {
   m.to_latent = dense(w, "encoder.latent", c.width, c.quantizer.dim);
   m.from_latent = dense(w, "decoder.latent", c.quantizer.dim, c.width);
   for (int64_t i = 0; i < c.decoder_blocks; ++i) m.decoder.push_back(block(w, "decoder.block." + std::to_string(i), c.width, c.kernel));
-  m.head = dense(w, "decoder.head", c.width, 2 * c.channels * bins);
+  m.head = dense(w, "decoder.head", c.width, c.head_parts() * c.channels * bins);
   m.codebooks = load_codebooks(w, c);
   m.half_norms = (m.codebooks.square().sum(-1) * 0.5).contiguous();
   if (IndexModel::present(w)) {

@@ -161,9 +161,9 @@ void SynthesisStream::run_block(const float* latents, std::vector<float>& sample
   apply(model_->from_latent, latents, embedded, block_);
   const float* h = chain_.run(embedded, next_, end_);
   apply(model_->head, h, spectrum_.data_ptr<float>(), block_);
-  const at::Tensor parts = spectrum_.view({block_, 2, c.channels, bins});
-  const at::Tensor magnitude = at::exp(parts.select(1, 0).clamp_max(4.6)), phase = parts.select(1, 1);
-  const at::Tensor bins_of_frames = at::complex(magnitude * at::cos(phase), magnitude * at::sin(phase));  // [n,C,F]
+  const at::Tensor parts = spectrum_.view({block_, c.head_parts(), c.channels, bins});
+  const auto [re, im] = head_spectrum(c, parts, 1);
+  const at::Tensor bins_of_frames = at::complex(re, im);  // [n,C,F]
   const at::Tensor frames = (at::fft_irfft(bins_of_frames, windows_.window) * (windows_.shape / windows_.scale)).contiguous();
   const float* frame = frames.const_data_ptr<float>();
   for (int64_t i = 0; i < block_; ++i, frame += c.channels * windows_.window) {
