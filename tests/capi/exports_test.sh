@@ -4,11 +4,12 @@ set -euo pipefail
 library=$1 header=$2
 
 symbols=$(nm -D --defined-only "$library" | awk '$2 != "A" {print $3}' | sed 's/@.*//' | sort -u)
-declared=$(grep -oE '\btsr_[a-z_]+\(' "$header" | tr -d '(' | sort -u | grep -vE '^tsr_\.\.\._free$')
+declared=$(grep -oE '\btsr_[a-z_]+\(' "$header" | tr -d '(' | sort -u)
 exported=$(grep '^tsr_' <<<"$symbols")
+readable=$(grep -v '^tsr_' <<<"$symbols" | c++filt)
 status=0
 
-missing=$(comm -23 <(grep -E . <<<"$declared") <(echo "$exported"))
+missing=$(comm -23 <(echo "$declared") <(echo "$exported"))
 if [[ -n $missing ]]; then
   echo "declared in the header, not exported: $missing"
   status=1
@@ -19,13 +20,13 @@ if [[ -n $unknown ]]; then
   status=1
 fi
 # Whose symbol it is decides the first name of the mangled one: libtorch's (at, c10, torch) or std's would clash with the host's own.
-foreign=$(grep -v '^tsr_' <<<"$symbols" | c++filt | grep -vE '^tessera::' || true)
+foreign=$(grep -vE '^tessera::' <<<"$readable" || true)
 if [[ -n $foreign ]]; then
   echo "exported, of neither interface:"
   head -20 <<<"$foreign"
   status=1
 fi
-inner=$(c++filt <<<"$symbols" | grep -E '::Impl::|tessera::models::|tessera::entropy::' || true)
+inner=$(grep -E '::Impl::|^tessera::models::|^tessera::entropy::' <<<"$readable" || true)
 if [[ -n $inner ]]; then
   echo "exported, but internal:"
   head -20 <<<"$inner"
@@ -33,7 +34,7 @@ if [[ -n $inner ]]; then
 fi
 for name in 'tessera::ImageEncoder::encode(' 'tessera::AudioDecoder::receive(' 'tessera::inspect(' 'tessera::error_name(' \
   'tessera::bitstream::StreamReader::next('; do
-  if ! c++filt <<<"$symbols" | grep -qF "$name"; then
+  if ! grep -qF "$name" <<<"$readable"; then
     echo "not exported: $name"
     status=1
   fi
