@@ -5,8 +5,8 @@ library=$1 header=$2
 
 symbols=$(nm -D --defined-only "$library" | awk '$2 != "A" {print $3}' | sed 's/@.*//' | sort -u)
 declared=$(grep -oE '\btsr_[a-z_]+\(' "$header" | tr -d '(' | sort -u)
-exported=$(grep '^tsr_' <<<"$symbols")
-readable=$(grep -v '^tsr_' <<<"$symbols" | c++filt)
+exported=$(grep '^tsr_' <<<"$symbols" || true)
+readable=$(grep -v '^tsr_' <<<"$symbols" | c++filt || true)
 status=0
 
 missing=$(comm -23 <(echo "$declared") <(echo "$exported"))
