@@ -7,13 +7,16 @@ option(TESSERA_INSTALL_TORCH "Copy libtorch's CPU libraries (0.5 GB) into the in
 
 # An installed library or program finds libtorch beside itself first, then where it was built.
 set(TESSERA_TORCH_FOLDER "tessera/torch/lib")
-set(TESSERA_INSTALL_RPATH "\$ORIGIN/${TESSERA_TORCH_FOLDER}" "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/${TESSERA_TORCH_FOLDER}" "${TESSERA_TORCH_ROOT}/lib")
+set(TESSERA_INSTALL_RPATH
+  "\$ORIGIN/${TESSERA_TORCH_FOLDER}" "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/${TESSERA_TORCH_FOLDER}" "${TESSERA_TORCH_ROOT}/lib")
 
 add_library(tessera_shared SHARED $<TARGET_OBJECTS:tessera_c>)
 add_library(tessera::tessera ALIAS tessera_shared)
 # Whole: the C++ interface is part of the library even where the C one does not call it.
 target_link_libraries(tessera_shared PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,tessera_codec> tessera_models tessera_bitstream)
-target_link_options(tessera_shared PRIVATE "LINKER:--version-script=${CMAKE_SOURCE_DIR}/codec/libtessera.map" LINKER:--no-undefined)
+# Never unloaded: a host that closes the plugin which uses it would take the code from under the waiting worker threads.
+target_link_options(tessera_shared PRIVATE
+  "LINKER:--version-script=${CMAKE_SOURCE_DIR}/codec/libtessera.map" LINKER:--no-undefined LINKER:-z,nodelete)
 set_target_properties(tessera_shared PROPERTIES
   OUTPUT_NAME tessera EXPORT_NAME tessera VERSION "${PROJECT_VERSION}" SOVERSION 0 LINKER_LANGUAGE CXX
   LINK_DEPENDS "${CMAKE_SOURCE_DIR}/codec/libtessera.map" INSTALL_RPATH "${TESSERA_INSTALL_RPATH}")

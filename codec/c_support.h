@@ -76,7 +76,8 @@ inline Status check_flag(int32_t value, const char* name) {
 
 // Reserved members may mean something one day.
 inline Status check_reserved(uint32_t value, const char* name) {
-  return value == 0 ? Status() : Status(ErrorCode::unsupported, std::string(name) + " asks for something that this version of the library does not have");
+  if (value == 0) return {};
+  return {ErrorCode::unsupported, std::string(name) + " asks for something that this version of the library does not have"};
 }
 
 inline Status check_bytes(const void* bytes, size_t size, const char* name) {

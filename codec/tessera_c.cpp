@@ -16,7 +16,8 @@ static_assert(TSR_OK == int(ErrorCode::ok) && TSR_TRUNCATED == int(ErrorCode::tr
               TSR_IO == int(ErrorCode::io) && TSR_CANCELLED == int(ErrorCode::cancelled));
 
 // Sizes are part of the interface: padding at the end would be bytes that nobody sets and a later version reads.
-static_assert(sizeof(void*) != 8 || (sizeof(tsr_error) == 512 && sizeof(tsr_image_view) == 40 && sizeof(tsr_metadata) == 64 && sizeof(tsr_image_report) == 48 &&
+static_assert(sizeof(void*) != 8 || (sizeof(tsr_error) == 512 && sizeof(tsr_image_view) == 40 &&
+              sizeof(tsr_metadata) == 64 && sizeof(tsr_image_report) == 48 &&
               sizeof(tsr_image_encoder_options) == 72 && sizeof(tsr_image_decoder_options) == 72 && sizeof(tsr_audio_view) == 40 &&
               sizeof(tsr_audio_packet) == 40 && sizeof(tsr_audio_format) == 64 && sizeof(tsr_audio_report) == 80 &&
               sizeof(tsr_audio_encoder_options) == 64 && sizeof(tsr_audio_decoder_options) == 24 && sizeof(tsr_event) == 40 &&

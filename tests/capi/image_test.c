@@ -187,7 +187,10 @@ static void options_are_obeyed(void) {
 static void wrong_options(void) {
   tsr_image_encoder_options o;
   tsr_image_encoder* encoder = (tsr_image_encoder*)(void*)&o;
-  struct { int32_t* field; int32_t value; } wrong[] = {{&o.quality, 64}, {&o.quality, -1}, {&o.device, 7}, {&o.threads, -1}, {&o.effort, 10}, {&o.checksum, 2}};
+  struct {
+    int32_t* field;
+    int32_t value;
+  } wrong[] = {{&o.quality, 64}, {&o.quality, -1}, {&o.device, 7}, {&o.threads, -1}, {&o.effort, 10}, {&o.checksum, 2}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
     tsr_image_encoder_options_init(&o, sizeof o);
     *wrong[i].field = wrong[i].value;
@@ -279,7 +282,9 @@ static void many_decoders(void) {
   }
   const double grown = resident_mib() - before;
   if (!(grown < 4)) fprintf(stderr, "1000 decoders hold %.1f MiB\n", grown);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed, and looks for leaks itself */
   CHECK(grown < 4);
+#endif
   tsr_free(stream);
   tsr_image_encoder_free(encoder);
   free((void*)picture.data);
