@@ -31,13 +31,15 @@ std::string StillConfig::to_json() const {
       {"attention", attention},               {"enc_patch_blocks", enc_patch_blocks}, {"enc_trunk_blocks", enc_trunk_blocks},
       {"dec_trunk_blocks", dec_trunk_blocks}, {"dec_patch_blocks", dec_patch_blocks}, {"context_blocks", context_blocks},
       {"scale_rows", scale_rows},             {"scale_min", scale_min},               {"scale_step", scale_step},
-      {"lambda_min", lambda_min},             {"lambda_max", lambda_max}};
+      {"lambda_min", lambda_min},             {"lambda_max", lambda_max},
+      {"densities", {"gaussian", "logistic", "laplace"}}};
   return j.dump();
 }
 
 StillConfig StillConfig::from_json(const std::string& text) {
   const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
   if (!j.is_object()) throw std::runtime_error("the model's configuration is not a JSON object");
+  if (j.contains("architecture") && j["architecture"] != "still") throw std::runtime_error("configuration: the architecture is not still");
   StillConfig c;
   const auto whole = [&](const char* key, int64_t& value, int64_t lo, int64_t hi) {
     if (!j.contains(key)) return;
@@ -68,6 +70,7 @@ StillConfig StillConfig::from_json(const std::string& text) {
   real("scale_step", c.scale_step, 0.001, 1.0);
   real("lambda_min", c.lambda_min, 1e-6, 10.0);
   real("lambda_max", c.lambda_max, 1e-6, 10.0);
+  if (c.lambda_min > c.lambda_max) throw std::runtime_error("configuration: lambda_min is larger than lambda_max");
   return c;
 }
 

@@ -23,8 +23,8 @@ void load_floats(Still& network, const Weights& weights) {
   const std::set<std::string> skip = frozen_names(network);
   for (Param& p : network.params().list()) {
     if (skip.contains(p.name)) continue;
-    // Models of revision 1 had no Laplace density; what their tables are is in the file.
-    if (p.name == "entropy.laplace" && weights.metadata.contains("revision") && weights.metadata.at("revision") == "1") {
+    // Before configurations named their densities there was no Laplace density; what the tables are is in the file.
+    if (p.name == "entropy.laplace" && weights.metadata.contains("config") && weights.metadata.at("config").find("\"densities\"") == std::string::npos) {
       p.tensor.set_data(at::full_like(p.tensor, -4.0));
       continue;
     }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/run_program.h"
@@ -68,7 +69,9 @@ TEST(CliModels, TextAndJson) {
   EXPECT_NE(text.out.find("still"), std::string::npos);
   const auto json = nlohmann::json::parse(run_program({"models", "--json"}).out);
   ASSERT_TRUE(json.is_array());
-  EXPECT_EQ(json[0]["media"], "image");
+  const auto still = std::find_if(json.begin(), json.end(), [](const auto& model) { return model["name"] == "still"; });
+  ASSERT_NE(still, json.end());
+  EXPECT_EQ((*still)["media"], "image");
 }
 
 }  // namespace

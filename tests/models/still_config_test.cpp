@@ -79,6 +79,8 @@ TEST(StillConfig, RefusesNonsense) {
                                           R"({"scale_min":"small"})",
                                           R"({"scale_step":0})",
                                           R"({"scale_step":100})",
+                                          R"({"architecture":"speech"})",
+                                          R"({"lambda_min":0.5,"lambda_max":0.1})",
                                           R"({"lambda_min":0})",
                                           R"({"lambda_max":-1})",
                                           R"({"lambda_max":1e9})"};
