@@ -62,6 +62,7 @@ class Run {
     std::filesystem::create_directories(options.out);
     log_.open(options.out + "/log.txt", std::ios::app);
     if (!log_) throw std::runtime_error(options.out + ": cannot be written");
+    if (recipe.lapped_latents > 0) network_.lapped_init(recipe.lapped_latents);
     if (!options.init.empty()) load_weights(options.init);
     network_.to(device_);
     discriminator_.to(device_);
@@ -367,6 +368,7 @@ std::string AudioRecipe::to_json() const {
   j["config"] = ordered_json::parse(config.to_json());
   j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
   j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
+  j["lapped_latents"] = lapped_latents;
   j["all_levels"] = all_levels;
   j["adversarial_warmup"] = adversarial_warmup;
   j["variation"] = {{"speed", variation.speed},
@@ -404,7 +406,7 @@ AudioRecipe load_audio_recipe(const std::string& path) {
   AudioRecipe r;
   r.common.phases.clear();
   try {
-    check(j, {"model", "config", "discriminator", "losses", "all_levels", "variation", "adversarial_warmup", "warmup_steps", "clip", "beta1", "beta2", "muon",
+    check(j, {"model", "config", "discriminator", "losses", "lapped_latents", "all_levels", "variation", "adversarial_warmup", "warmup_steps", "clip", "beta1", "beta2", "muon",
               "muon_momentum", "ema", "seed", "phases", "comment"});
     Recipe& c = r.common;
     c.model = j.value("model", std::string("speech"));
@@ -436,6 +438,7 @@ AudioRecipe load_audio_recipe(const std::string& path) {
       r.adversarial = l.value("adversarial", r.adversarial);
       r.feature = l.value("feature", r.feature);
     }
+    r.lapped_latents = j.value("lapped_latents", r.lapped_latents);
     r.all_levels = j.value("all_levels", r.all_levels);
     r.adversarial_warmup = std::max(1.0, j.value("adversarial_warmup", r.adversarial_warmup));
     if (j.contains("variation")) {

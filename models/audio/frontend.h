@@ -21,6 +21,7 @@ class Frontend {
   Frontend(int64_t hop, int64_t window, bool causal);  // window a multiple of the hop, at least twice it
 
   int64_t hop() const { return hop_; }
+  double scale() const { return scale_; }  // of the forward transform, besides the window
   int64_t bins() const { return window_ / 2 + 1; }
   int64_t frames(int64_t samples) const { return samples / hop_ + (causal_ ? overlap_ - 1 : 0); }
 

@@ -17,6 +17,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr double kLeakySlope = 0.01;
+constexpr double kLappedLevel = 0.3;  // of a new lapped transform's latents: loud frames just reach the bound on their power
 constexpr double kFloor = 1e-7;  // of bin powers: -70 dB under full-scale noise
 
 double fan(int64_t c) { return 1.0 / std::sqrt(static_cast<double>(c)); }
@@ -190,6 +191,12 @@ double FrameBlock::macs() const {
   return mix_in.macs() + mix_out.macs() + expand.macs() + contract.macs() + static_cast<double>(dw_weight.numel());
 }
 
+at::Tensor frame_features(const SpeechConfig& config, const at::Tensor& re, const at::Tensor& im) {
+  const at::Tensor power = re.square() + im.square() + kFloor;
+  const at::Tensor shrink = (config.cartesian ? power.mean(-1, true) : power).pow(-0.35);
+  return at::cat({(at::log(power) + 9.0) * (1.0 / 6), re * shrink, im * shrink}, -1);
+}
+
 std::pair<at::Tensor, at::Tensor> head_spectrum(const SpeechConfig& config, const at::Tensor& out, int64_t dim) {
   const at::Tensor magnitude = at::exp(out.select(dim, 0).clamp_max(4.6)), second = out.select(dim, 1);
   if (config.cartesian) return {magnitude * second, magnitude * out.select(dim, 2)};
@@ -212,17 +219,53 @@ Speech::Speech(const SpeechConfig& config) : config_(config), frontend_(config.h
   head_.bias.narrow(0, 0, config.channels * bins).fill_(-4.0);  // magnitudes of quiet speech
 }
 
+void Speech::lapped_init(int64_t kept) {
+  const at::NoGradGuard no_grad;
+  const int64_t n = config_.window, m = config_.hop, bins = frontend_.bins(), d = config_.quantizer.dim;
+  if (!config_.cartesian || n != 2 * m) throw std::invalid_argument("lapped_init: not a cartesian network with a window of two hops");
+  if (kept < 1 || kept > d || kept > m || d > config_.width) throw std::invalid_argument("lapped_init: so many latents cannot be kept");
+  const auto wide = at::TensorOptions().dtype(at::kDouble);
+  const at::Tensor time = at::arange(n, wide), k = at::arange(kept, wide).unsqueeze(1), f = at::arange(bins, wide).unsqueeze(1);
+  // The window is symmetric about its middle sample, and so is the basis: no half sample in its phase.
+  const at::Tensor basis = at::cos((time + static_cast<double>(m) / 2) * (k + 0.5) * (M_PI / static_cast<double>(m))) * std::sqrt(2.0 / static_cast<double>(m));
+  const at::Tensor angle = time * f * (2 * M_PI / static_cast<double>(n));
+  const at::Tensor re = at::matmul(basis, at::cos(angle).t()), im = at::matmul(basis, at::sin(angle).t()).neg();  // spectra of the basis [kept,F]
+  // Bins between the first and the last stand for two.
+  at::Tensor twice = at::full({bins}, 2.0 / static_cast<double>(n), wide);
+  twice[0] = twice[bins - 1] = 1.0 / static_cast<double>(n);
+  // Speech falls by about 6 dB an octave: levelled, its latents share the bits.
+  const at::Tensor level = (k / 8 + 1).sqrt();
+  const double scale = frontend_.scale();
+  const int64_t inputs = 3 * config_.channels * bins;
+  at::Tensor in = at::zeros({kept, inputs}, wide);
+  in.narrow(1, bins, bins).copy_(re * twice * level);
+  in.narrow(1, 2 * bins, bins).copy_(im * twice * level);
+  in.div_(scale);
+  embed_.weight.narrow(0, 0, kept).copy_(in);
+  embed_.bias.narrow(0, 0, kept).zero_();
+  to_latent_.weight.narrow(0, 0, kept).zero_();
+  from_latent_.weight.narrow(0, 0, kept).zero_();
+  for (int64_t i = 0; i < kept; ++i) {
+    to_latent_.weight[i][i] = kLappedLevel;
+    from_latent_.weight[i][i] = 1 / kLappedLevel;
+  }
+  // Parts of the head: scale, real, imaginary; each channels x bins.
+  const int64_t part = config_.channels * bins;
+  at::Tensor head = head_.weight;
+  head.narrow(1, 0, kept).zero_();
+  head.narrow(0, part, bins).narrow(1, 0, kept).copy_((re / level).t() * scale);
+  head.narrow(0, 2 * part, bins).narrow(1, 0, kept).copy_((im / level).t() * scale);
+}
+
 at::Tensor Speech::analysis(const at::Tensor& x) const {
   const auto [re, im] = frontend_.forward(mid_side(x));
-  const at::Tensor power = re.square() + im.square() + kFloor;
-  const at::Tensor shrink = power.pow(-0.35);  // magnitudes to the power 0.3
-  const at::Tensor features = at::cat({(at::log(power) + 9.0) * (1.0 / 6), re * shrink, im * shrink}, -1);  // [B,C,n,3F]
+  const at::Tensor features = frame_features(config_, re, im);  // [B,C,n,3F]
   const int64_t b = x.size(0), n = features.size(2);
   at::Tensor h = embed_(features.transpose(1, 2).reshape({b, 1, n, -1}).to(embed_.weight.scalar_type()));
   for (const FrameBlock& block : encoder_) h = block(h);
-  // Unit power a frame: otherwise the latents grow away from the codes, since large latents suffer less from quantisation.
+  // Bounded power: otherwise the latents grow away from the codes, since large latents suffer less from quantisation.
   const at::Tensor z = to_latent_(h.to(at::kFloat)).squeeze(1);
-  return z * at::rsqrt(z.square().mean(-1, true) + 1e-6);
+  return z * at::rsqrt(z.square().mean(-1, true) + config_.latent_floor());
 }
 
 at::Tensor Speech::synthesis(const at::Tensor& latents) const {

@@ -34,9 +34,12 @@ struct SpeechConfig {
   int64_t encoder_blocks = 3, decoder_blocks = 4;
   int64_t kernel = 7;           // frames
   bool causal = false;          // no frame sees a later one; the algorithmic delay is one window
-  bool cartesian = false;       // what the decoder's head gives for each bin, see head_spectrum()
+  bool cartesian = false;       // frame_features(), latent_floor() and head_spectrum() that a waveform can follow
   QuantizerConfig quantizer;
 
+  // Latents z leave the encoder as z / sqrt(mean z^2 + floor). Polar: of unit power in every frame, the level being one more thing that their
+  // direction says. Cartesian: at most of unit power, so that a frame's level, which sways with the phase of what sounds, is kept.
+  double latent_floor() const { return cartesian ? 1.0 : 1e-6; }
   int64_t head_parts() const { return cartesian ? 3 : 2; }  // numbers for each bin
   double frame_rate() const { return static_cast<double>(sample_rate) / static_cast<double>(hop); }
   // bit/s of plain indices.
@@ -50,6 +53,11 @@ struct SpeechConfig {
 // leaky_relu(x, slope), then a filter along the frames per channel, zeros outside: x [B,1,n,C], weight [k,C], bias [C].
 // Output frame t sees the frames t - left .. t - left + k - 1.
 at::Tensor depthwise1d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t left, double slope);
+
+// What the encoder sees of each frame: [..., F] real and imaginary parts -> [..., 3F]: log powers, real and imaginary parts whose magnitudes
+// are compressed: each bin's to the power 0.3 (polar), or all bins of the frame by one factor (cartesian), so that the waveform stays a linear
+// function of them.
+at::Tensor frame_features(const SpeechConfig& config, const at::Tensor& re, const at::Tensor& im);
 
 // Real and imaginary parts of the bins from the head's outputs, whose dimension `dim` holds the parts:
 //   polar      log magnitude and phase (Vocos)
@@ -76,6 +84,12 @@ class Speech {
   const ParamSet& params() const { return params_; }
   Quantizer& quantizer() { return quantizer_; }
   const Quantizer& quantizer() const { return quantizer_; }
+
+  // Starts a cartesian network whose window is twice its hop as a lapped transform codec of the first channel: the lowest
+  // coefficients of a modified discrete cosine transform are the latents, its inverse is the head, and what the blocks add begins at
+  // nothing. (Princen and Bradley, IEEE Trans. ASSP 34(5), 1986.) `kept` latents carry coefficients, the others start at random. Throws
+  // std::invalid_argument for other networks.
+  void lapped_init(int64_t kept);
 
   // --- the stages ---
   int64_t frames(int64_t samples) const { return frontend_.frames(samples); }

@@ -9,7 +9,6 @@
 namespace tessera::models::audio {
 namespace {
 
-constexpr double kFloor = 1e-7;  // as in Speech::analysis
 
 int64_t filter_left(const SpeechConfig& c) { return c.causal ? c.kernel - 1 : c.kernel / 2; }
 
@@ -87,9 +86,7 @@ void AnalysisStream::run_block(std::vector<float>& latents) {
   }
   const at::Tensor spectrum = at::view_as_real(at::fft_rfft(frames * (windows_.shape * windows_.scale)));  // [C,n,F,2]
   const at::Tensor re = spectrum.select(-1, 0), im = spectrum.select(-1, 1);
-  const at::Tensor power = at::log(re.square() + im.square() + kFloor);
-  const at::Tensor shrink = at::exp(power * -0.35);
-  const at::Tensor features = at::cat({(power + 9.0) * (1.0 / 6), re * shrink, im * shrink}, -1).transpose(0, 1).contiguous();  // [n,C,3F]
+  const at::Tensor features = frame_features(c, re, im).transpose(0, 1).contiguous();  // [n,C,3F]
   float* embedded = embedded_.data_ptr<float>();
   apply(model_->embed, features.const_data_ptr<float>(), embedded, n);
   const float* h = chain_.run(embedded, next_, end_);
@@ -102,7 +99,7 @@ void AnalysisStream::run_block(std::vector<float>& latents) {
     const float* z = projected + i * d;
     double power_of_frame = 0;
     for (int64_t j = 0; j < d; ++j) power_of_frame += static_cast<double>(z[j]) * static_cast<double>(z[j]);
-    const auto gain = static_cast<float>(1 / std::sqrt(power_of_frame / static_cast<double>(d) + 1e-6));
+    const auto gain = static_cast<float>(1 / std::sqrt(power_of_frame / static_cast<double>(d) + c.latent_floor()));
     for (int64_t j = 0; j < d; ++j) latents.push_back(z[j] * gain);
   }
   next_ += n;

@@ -176,5 +176,29 @@ TEST(SpeechConfig, ShippedSizesAndRates) {
   RecordProperty("sound_parameters", std::to_string(big.params().count()));
 }
 
+// Untrained, a cartesian network is a transform codec: what it codes without its quantiser has the waveform's shape.
+TEST(SpeechNetwork, LappedInitFollowsTheWaveform) {
+  SpeechConfig config;
+  config.window = 2 * config.hop;
+  config.width = 72;
+  config.encoder_blocks = config.decoder_blocks = 1;
+  config.cartesian = true;
+  config.quantizer.codes = 16;
+  Speech network(config);
+  network.lapped_init(64);
+  // A steady tone of 700 Hz: every frame has the same power, so that the missing gain is one factor.
+  const at::Tensor x = (at::sin(at::arange(24000, at::kFloat) * (2 * M_PI * 700 / 24000)) * 0.01).view({1, 1, -1});
+  const at::NoGradGuard no_grad;
+  const at::Tensor y = network.synthesis(network.analysis(x));
+  const at::Tensor a = x.flatten().narrow(0, 2000, 20000), b = y.flatten().narrow(0, 2000, 20000);
+  const double along = (a * b).sum().item<double>() / (a * a).sum().item<double>();
+  const at::Tensor rest = b - a * along;
+  const double ratio = along * along * (a * a).sum().item<double>() / (rest * rest).sum().item<double>();
+  EXPECT_GT(along, 0);
+  EXPECT_GT(10 * std::log10(ratio), 9) << "dB";
+  config.cartesian = false;
+  EXPECT_THROW(Speech(config).lapped_init(64), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace tessera::models::audio
