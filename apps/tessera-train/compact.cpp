@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "models/audio/speech_model.h"
 #include "models/weights.h"
 
 namespace tessera::train {
@@ -15,10 +16,7 @@ void compact_weights(const std::string& in, const std::string& out, const std::s
   } catch (const std::exception& e) {
     throw std::runtime_error(in + ": " + e.what());
   }
-  const auto config = w.metadata.find("config");
-  if (config == w.metadata.end() || config->second.find("\"architecture\":\"speech\"") == std::string::npos) {
-    throw std::runtime_error(in + ": is not an audio model");
-  }
+  if (!models::audio::is_speech(w.metadata)) throw std::runtime_error(in + ": is not an audio model");
   std::vector<std::string> names;
   for (const auto& [name, tensor] : w.tensors) names.push_back(name);
   for (const std::string& name : names) {

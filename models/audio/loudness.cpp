@@ -9,7 +9,7 @@ namespace tessera::models::audio {
 namespace {
 
 constexpr int64_t kBands = 49;
-// Level and weights are fitted to PESQ scores of this project's own decoded speech (docs/results/audio.md): at this level the
+// Level and weights are fitted to PESQ scores of this project's own decoded speech (docs/results/training.md): at this level the
 // loudness of each band comes out about as large as in P.862.
 constexpr double kListeningPower = 3e8;
 constexpr double kExponent = 0.23;       // Zwicker's
