@@ -1,4 +1,4 @@
-// Tessera's public interface: still images in, .tsr streams out, and back; sound: codec/audio.h. No libtorch type appears here.
+// Tessera's public interface: still images in, .tsr streams out, and back; sound: codec/audio.h, video: codec/video.h. No libtorch type here.
 //
 //   auto encoder = tessera::ImageEncoder::create({.quality = 40});
 //   auto bytes = encoder->encode(view, {});            // Result<Bytes>
