@@ -68,13 +68,12 @@ void get(const entropy::CdfTable& table, const at::Tensor& rows, entropy::RangeD
 }
 
 VectorField field_of(const at::Tensor& components, at::Device device) {
+  const std::span<const int32_t> all = integers(components);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const int64_t most = i % kVectorComponents < 2 ? 2 * models::kVectorMax : models::kDeltaMax;
+    if (std::abs(int64_t{all[i]}) > most) corrupt("a motion vector is out of range");
+  }
   const at::Tensor real = components.to(at::kFloat);
-  for (const int32_t v : integers(components.narrow(-1, 2, 8).contiguous())) {
-    if (std::abs(int64_t{v}) > models::kDeltaMax) corrupt("a motion vector is out of range");
-  }
-  for (const int32_t v : integers(components.narrow(-1, 0, 2).contiguous())) {
-    if (std::abs(int64_t{v}) > 2 * models::kVectorMax) corrupt("a motion vector is out of range");
-  }
   return {models::rebuild_vectors(real.narrow(-1, 0, 2)).to(device), real.narrow(-1, 2, 8).contiguous().to(device)};
 }
 

@@ -116,19 +116,18 @@ class Writing {
   bool put(media::VideoFrame frame) { return pipe_.push(std::move(frame)); }
   Status finish() {
     end();
-    TESSERA_RETURN_IF_ERROR(status_);
-    return writer_.finish();
+    return written_.ok() ? writer_.finish() : written_;
   }
   Status failure() {
     end();
-    return status_;
+    return written_;
   }
 
  private:
   void run() {
     while (const auto frame = pipe_.pop()) {
-      status_ = writer_.write(*frame);
-      if (status_.ok()) continue;
+      written_ = writer_.write(*frame);
+      if (written_.ok()) continue;
       pipe_.close();
       return;
     }
@@ -139,7 +138,7 @@ class Writing {
   }
 
   media::VideoWriter writer_;
-  Status status_;
+  Status written_;
   Pipe<media::VideoFrame> pipe_;
   std::thread thread_;
 };
