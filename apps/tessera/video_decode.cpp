@@ -150,6 +150,9 @@ Status decode_video(const Job& job, const DecodeOptions& options, int threads, c
   if (!options.format.empty() && options.format != extension) {
     return {ErrorCode::invalid_argument, "video is written in the format that the output's extension names (standard output: y4m)"};
   }
+  if (!is_video_extension(extension) && !job.output.starts_with("/dev/")) {
+    return {ErrorCode::invalid_argument, job.output + ": video is written as y4m, mp4 or mkv"};
+  }
   VideoDecoderOptions decoding = decoder_options(options.common, threads);
   decoding.limits.max_pixels = options.max_pixels;
   decoding.limits.max_memory = options.max_memory_mib << 20;
