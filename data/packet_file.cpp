@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bitstream/header.h"
 #include "data/av_error.h"
 #include "data/av_handles.h"
 #include "data/av_log.h"
@@ -235,6 +236,9 @@ Result<PacketReader> PacketReader::open(const std::string& path) {
     if (ours) {
       state->stream = stream;
       state->header.assign(p.extradata, p.extradata + p.extradata_size);
+      // Behind an odd length there is a zero byte. What is no header is the decoder's to refuse.
+      size_t size = 0;
+      if (bitstream::parse_header(state->header, {}, &size)) state->header.resize(size);
     } else {
       stream->discard = AVDISCARD_ALL;
     }
