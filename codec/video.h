@@ -100,7 +100,6 @@ struct VideoReport {
   uint64_t concealed = 0;      // frames given out that are not what was coded
   uint64_t bytes = 0;          // header, packets and index
   uint64_t symbols_coded = 0, symbols_skipped = 0;
-  uint64_t vector_bytes = 0, hyperlatent_bytes = 0, latent_bytes = 0;  // of the payloads; approximate where they share one section
   uint64_t checked = 0;        // packets whose stored checksum was compared
   uint32_t symbol_checksum = 0;  // CRC-32C of the packets' checksums in order
   double seconds_network = 0, seconds_entropy = 0, seconds_search = 0;

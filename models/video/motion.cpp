@@ -135,7 +135,7 @@ Motion::Context Motion::context(const Reference& reference, const VectorField& v
   Context c;
   c.input_state = reference.state;
   if (!config_.conditioning) {
-    const int64_t b = reference.state.size(0), h = reference.state.size(1), w = reference.state.size(2);
+    const int64_t b = reference.latents.size(0), h = reference.latents.size(1), w = reference.latents.size(2);
     c = key_context(b, 16 * h, 16 * w, level);
     c.temporal = temporal_((reference.latents / reference.gain).to(type));
     c.state = c.input_state = reference.state;
@@ -152,8 +152,12 @@ Motion::Context Motion::context(const Reference& reference, const VectorField& v
   const at::Tensor x = reference_embed_(to_patches(centred).to(type)) + memory_(feature);
   c.feature = apply(reference_, x) * gain_context_(level.q).to(type);
   c.temporal = temporal_(space_to_depth(c.feature, 2));
-  c.state = gather_blocks(reference.state, whole_shift(vectors.coarse, 16 * kVectorUnit));
+  if (reference.state.defined()) c.state = moved_state(reference.state, vectors);
   return c;
+}
+
+at::Tensor Motion::moved_state(const at::Tensor& state, const VectorField& vectors) const {
+  return config_.conditioning ? gather_blocks(state, whole_shift(vectors.coarse, 16 * kVectorUnit)) : state;
 }
 
 Motion::Analysis Motion::analysis(const Planes& x, const Context& context, const Level& level) const {
