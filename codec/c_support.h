@@ -21,6 +21,9 @@ inline constexpr size_t kMaxStruct = 4096;
 template <class S>
 inline constexpr size_t kFirstSize = sizeof(S);
 
+template <>
+inline constexpr size_t kFirstSize<tsr_audio_format> = offsetof(tsr_audio_format, priming);
+
 inline Status invalid(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
 template <class S>

@@ -234,7 +234,7 @@ typedef struct tsr_audio_packet {
 typedef struct tsr_audio_format {
   size_t struct_size;
   uint64_t channel_mask;  /* as in WAVEFORMATEXTENSIBLE; decoder only */
-  uint64_t block_samples; /* frames a packet; decoder only */
+  uint64_t block_samples; /* frames a packet */
   uint64_t preroll;       /* frames that seeking has to start earlier; decoder only */
   double bit_rate;        /* bit/s; encoder only */
   double delay;           /* seconds of coding and decoding, look-ahead not counted; encoder only */
@@ -242,6 +242,7 @@ typedef struct tsr_audio_format {
   uint32_t channels;
   uint32_t causal;        /* 1: no frame depends on a later one; decoder only */
   uint32_t reserved;
+  uint64_t priming;       /* frames of the packets' time line before the sound begins: what `time` of a packet has in addition */
 } tsr_audio_format;
 
 /* What an encoder or decoder has done so far. */
