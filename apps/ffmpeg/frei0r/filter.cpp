@@ -79,7 +79,9 @@ class Filter {
 
   bool code(const uint8_t* in, uint8_t* out, size_t& bytes, std::string& message) {
     if (!(quality_ >= 0 && quality_ <= 1)) {
-      message = "the quality lies between 0 and 1, not at " + std::to_string(quality_);
+      char text[80];
+      std::snprintf(text, sizeof text, "the quality lies between 0 and 1, not at %g", quality_);
+      message = text;
       return false;
     }
     if (!trip_) trip_ = make_round_trip(coding(), size_, message);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "apps/ffmpeg/frei0r/yuv.h"
+
 namespace tessera::frei0r {
 namespace {
 
@@ -65,11 +67,101 @@ std::unique_ptr<Player> open_picture(const std::vector<uint8_t>& bytes, Size siz
   return std::make_unique<Picture>(std::move(rgba));
 }
 
+// A video is decoded frame by frame. Damage gives the last picture again, as in any decoder of the project.
+class Video : public Player {
+ public:
+  Video(Handle<tsr_reader> reader, Handle<tsr_video_decoder> decoder) : reader_(std::move(reader)), decoder_(std::move(decoder)) {}
+
+  // Reads as far as the header. Null: there is none that can be read.
+  const tsr_video_format* start(tsr_error& error) {
+    while (!opened_ && !ended_ && read(error)) {}
+    return opened_ ? &format_ : nullptr;
+  }
+
+  bool next(uint8_t* rgba, std::string& message) override {
+    tsr_error error = TSR_INIT(tsr_error);
+    tsr_video_view view = TSR_INIT(tsr_video_view);
+    for (;;) {
+      if (opened_) {
+        if (tsr_video_decoder_receive(decoder_.get(), &view, &error) != TSR_OK) break;
+        if (view.planes[0] != nullptr) {
+          to_rgba(format_, view, rgba);
+          return true;
+        }
+      }
+      if (ended_) return true;
+      if (!read(error)) break;
+    }
+    message = error.message;
+    return false;
+  }
+
+ private:
+  // One event of the stream.
+  bool read(tsr_error& error) {
+    tsr_event event = TSR_INIT(tsr_event);
+    tsr_error damage = TSR_INIT(tsr_error);
+    tsr_reader_next(reader_.get(), &event, &damage);
+    switch (event.kind) {
+      case TSR_EVENT_HEADER:
+        if (tsr_video_decoder_open(decoder_.get(), event.data, event.size, &error) != TSR_OK) return false;
+        opened_ = true;
+        return tsr_video_decoder_get_format(decoder_.get(), &format_) == TSR_OK;
+      case TSR_EVENT_PACKET:
+        return tsr_video_decoder_send(decoder_.get(), event.data, event.size, &error) == TSR_OK ||
+               tsr_video_decoder_lost(decoder_.get(), 1, &error) == TSR_OK;
+      case TSR_EVENT_LOST:
+        reporter_.say(damage.message);
+        return tsr_video_decoder_lost(decoder_.get(), event.lost, &error) == TSR_OK;
+      default:
+        ended_ = true;
+        if (damage.code != TSR_OK) reporter_.say(damage.message);
+        if (!opened_) error = damage;
+        return opened_ && tsr_video_decoder_flush(decoder_.get(), &error) == TSR_OK;
+    }
+  }
+
+  Handle<tsr_reader> reader_;
+  Handle<tsr_video_decoder> decoder_;
+  tsr_video_format format_ = TSR_INIT(tsr_video_format);
+  bool opened_ = false, ended_ = false;
+  Reporter reporter_;
+};
+
+bool right_size(const std::string& path, uint32_t width, uint32_t height, Size size, std::string& message) {
+  if (width == size.width && height == size.height) return true;
+  const std::string wanted = std::to_string(width) + "x" + std::to_string(height);
+  message = path + " has " + wanted + " pixels: write size=" + wanted;
+  return false;
+}
+
+std::unique_ptr<Player> open_video(const std::string& path, const std::vector<uint8_t>& bytes, Size size, std::string& message) {
+  tsr_error error = TSR_INIT(tsr_error);
+  tsr_reader* read = nullptr;
+  tsr_video_decoder* made = nullptr;
+  const bool good = tsr_reader_create(&read, &error) == TSR_OK && tsr_reader_push(read, bytes.data(), bytes.size(), &error) == TSR_OK &&
+                    tsr_reader_finish(read, &error) == TSR_OK && tsr_video_decoder_create(nullptr, &made, &error) == TSR_OK;
+  Handle<tsr_reader> reader(read);
+  Handle<tsr_video_decoder> decoder(made);
+  auto video = std::make_unique<Video>(std::move(reader), std::move(decoder));
+  const tsr_video_format* const format = good ? video->start(error) : nullptr;
+  if (format == nullptr) {
+    message = path + ": " + error.message;
+    return nullptr;
+  }
+  if (!right_size(path, format->width, format->height, size, message)) return nullptr;
+  return video;
+}
+
+// Of the header's flags, what decides how to go on: a damaged video is played as far as it goes, a damaged picture is not.
+bool says_video(const std::vector<uint8_t>& bytes) { return bytes.size() > 5 && std::memcmp(bytes.data(), "TSR", 3) == 0 && (bytes[5] & 3) == 1; }
+
 }  // namespace
 
 std::unique_ptr<Player> open_player(const std::string& path, Size size, std::string& message) {
   std::vector<uint8_t> bytes;
   if (!read_file(path, bytes, message)) return nullptr;
+  if (says_video(bytes)) return open_video(path, bytes, size, message);
   tsr_error error = TSR_INIT(tsr_error);
   tsr_info* made = nullptr;
   tsr_stream_info stream = TSR_INIT(tsr_stream_info);
@@ -79,16 +171,11 @@ std::unique_ptr<Player> open_player(const std::string& path, Size size, std::str
   }
   const Handle<tsr_info> info(made);
   tsr_info_get(made, &stream);
-  const std::string media = stream.media;
-  if (media == "audio") {
-    message = path + " is sound, not pictures";
+  if (std::strcmp(stream.media, "image") != 0) {
+    message = path + " is " + stream.media + ", not a picture";
     return nullptr;
   }
-  if (stream.width != size.width || stream.height != size.height) {
-    message = path + " has " + std::to_string(stream.width) + "x" + std::to_string(stream.height) + " pixels: write size=" +
-              std::to_string(stream.width) + "x" + std::to_string(stream.height);
-    return nullptr;
-  }
+  if (!right_size(path, stream.width, stream.height, size, message)) return nullptr;
   auto player = open_picture(bytes, size, message);
   if (!player) message = path + ": " + message;
   return player;

@@ -20,6 +20,9 @@ struct Free {
   void operator()(tsr_image_encoder* p) const { tsr_image_encoder_free(p); }
   void operator()(tsr_image_decoder* p) const { tsr_image_decoder_free(p); }
   void operator()(tsr_image* p) const { tsr_image_free(p); }
+  void operator()(tsr_video_encoder* p) const { tsr_video_encoder_free(p); }
+  void operator()(tsr_video_decoder* p) const { tsr_video_decoder_free(p); }
+  void operator()(tsr_reader* p) const { tsr_reader_free(p); }
   void operator()(tsr_info* p) const { tsr_info_free(p); }
   void operator()(uint8_t* p) const { tsr_free(p); }
 };

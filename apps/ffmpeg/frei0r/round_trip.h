@@ -25,5 +25,7 @@ class RoundTrip {
 // Null: `message` says why.
 std::unique_ptr<RoundTrip> make_round_trip(const Coding& coding, Size size, std::string& message);
 std::unique_ptr<RoundTrip> make_still_trip(const Coding& coding, Size size, std::string& message);
+// `missing`: the weights are not installed.
+std::unique_ptr<RoundTrip> make_video_trip(const Coding& coding, Size size, std::string& message, bool& missing);
 
 }  // namespace tessera::frei0r
