@@ -188,12 +188,12 @@ Status VideoDecoder::Impl::decode(std::span<const uint8_t> bytes) {
   bitstream::ByteReader in(bytes);
   const auto view = bitstream::read_packet(in, max_payload);
   if (!view) return view.status();
-  if (!in.at_end()) return {ErrorCode::corrupt, "bytes after a packet"};
   const bool key = view->packet.kind == bitstream::PacketKind::key;
-  if (!key && view->packet.kind != bitstream::PacketKind::predicted) {
+  if (!key && view->packet.kind != bitstream::PacketKind::predicted) {  // the index with its footer, and what later versions may add
     report.bytes += bytes.size();
     return {};
   }
+  if (!in.at_end()) return {ErrorCode::corrupt, "bytes after a packet"};
   uint64_t time = view->packet.time_stamp.value_or(next_time);
   if (last_time && time <= *last_time) {
     // How many frames were lost may have been a guess that was too large: then the video goes on from here.

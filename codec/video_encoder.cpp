@@ -28,18 +28,23 @@ constexpr int kBest = 63;
 constexpr int kKeyAttempts = 3;      // of a key frame, until its size suits the bit rate
 constexpr int kKeyTolerance = 3;     // steps of quality
 constexpr uint32_t kLeastScene = 4;  // frames from a key frame to a scene cut
-constexpr double kCutRatio = 0.8, kCutFactor = 1.8, kUsualRatio = 0.3;
+constexpr double kCutRatio = 0.5, kCutFactor = 2.5, kUsualRatio = 0.15;
 constexpr double kLongestPause = 1;  // seconds between frames that count for the bit rate
 
-// How far a prediction is from the picture, in units of how far the means of 16 x 16 blocks are: what inter and intra coding cost, roughly.
-double prediction_ratio(const Planes& picture, const Planes& moved) {
+double mean_difference(const at::Tensor& a, const at::Tensor& b) {
+  const c10::InferenceMode inference;
+  return (a - b).abs().mean().item<double>();
+}
+
+// How far a prediction is from the picture, in units of how far the means of 16 x 16 blocks are: what inter and intra coding cost,
+// roughly. `noise`: how far the last decoded picture is from its source, which the prediction inherits.
+double prediction_ratio(const Planes& picture, const Planes& moved, double noise) {
   const c10::InferenceMode inference;
   const int64_t h = picture.height() / 16, w = picture.width() / 16;
   const at::Tensor blocks = picture.y.reshape({h, 16, w, 16});
-  const at::Tensor inter = (picture.y - moved.y).abs().mean(), intra = (blocks - blocks.mean({1, 3}, true)).abs().mean();
-  const at::Tensor both = at::stack({inter, intra}).cpu();
+  const double intra = mean_difference(blocks, blocks.mean({1, 3}, true));
   constexpr double floor = 1.0 / 255;  // flat pictures with a little noise are no scene cuts
-  return both[0].item<double>() / (both[1].item<double>() + floor);
+  return std::max(0.0, mean_difference(picture.y, moved.y) - noise) / (intra + floor);
 }
 
 }  // namespace
@@ -56,7 +61,7 @@ struct VideoEncoder::Impl {
   uint32_t since_key = 0;    // frames since the key frame, itself not counted
   uint64_t next_time = 0;    // of a frame that needs no time stamp
   std::optional<uint64_t> last_time;
-  double usual_ratio = kUsualRatio;
+  double usual_ratio = kUsualRatio, noise = 0;
   bool finished = false;
 
   Status start();
@@ -108,7 +113,7 @@ CodedFrame VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
 
 bool VideoEncoder::Impl::is_cut(const Planes& picture, const FramePlan& plan) {
   if (!options.scene_cuts || !plan.vectors.defined() || since_key < kLeastScene) return false;
-  const double ratio = prediction_ratio(picture, plan.context.moved);
+  const double ratio = prediction_ratio(picture, plan.context.moved, noise);
   const bool cut = ratio > kCutRatio && ratio > kCutFactor * usual_ratio;
   usual_ratio = std::max(kUsualRatio, 0.5 * (usual_ratio + ratio));
   return cut;
@@ -140,6 +145,7 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
     frame = code_key(picture, q);
   }
   reference = frame.next;
+  if (options.scene_cuts) noise = mean_difference(picture.y, reference.picture.y);
   write(frame, view.time, key, q);
 }
 

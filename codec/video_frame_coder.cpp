@@ -14,6 +14,7 @@
 #include "codec/video_payload.h"
 #include "entropy/range_table.h"
 #include "entropy/rans.h"
+#include "models/parallel.h"
 #include "models/video/motion_search.h"
 
 namespace tessera {
@@ -31,6 +32,7 @@ static_assert(std::endian::native == std::endian::little, "checksums are defined
 // Up to so many coded latents share the range coder with the rest; above, interleaved rANS decodes them several times faster and its
 // lanes weigh nothing.
 constexpr size_t kMostRangeCoded = 60000;
+constexpr float kFeatureMax = 1e4f;    // far beyond what trained networks reach
 constexpr int kVectorComponents = 10;  // coarse x, y; four deltas x, y
 
 std::span<const uint8_t> raw(const at::Tensor& t) {
@@ -76,6 +78,30 @@ VectorField field_of(const at::Tensor& components, at::Device device) {
   const at::Tensor real = components.to(at::kFloat);
   return {models::rebuild_vectors(real.narrow(-1, 0, 2)).to(device), real.narrow(-1, 2, 8).contiguous().to(device)};
 }
+
+// Within lo..hi, whatever a hostile stream has made of the network; what is no number becomes `lost`.
+at::Tensor bounded(const at::Tensor& x, float lo, float hi, float lost) {
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::nan_to_num(x, lost).clamp_(lo, hi);
+  const at::Tensor in = x.contiguous();
+  at::Tensor out = at::empty_like(in);
+  const float* from = in.const_data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  models::parallel(in.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float v = from[i] > lo ? from[i] : lo;
+      to[i] = from[i] == from[i] ? (v < hi ? v : hi) : lost;
+    }
+  });
+  return out;
+}
+
+// What a frame leaves to the pixel path of the next one.
+Motion::Reference reference_of(const Motion::Decoded& decoded, const at::Tensor& latents, const at::Tensor& gain) {
+  return {{bounded(decoded.picture.y, 0, 1, 0.5f), bounded(decoded.picture.uv, 0, 1, 0.5f)}, bounded(decoded.feature, -kFeatureMax, kFeatureMax, 0), latents, gain, {}};
+}
+
+// Rounded, within +-most; 0 for what is no number.
+at::Tensor symbols_of(const at::Tensor& x, int32_t most) { return bounded(at::floor(x + 0.5), -static_cast<float>(most), static_cast<float>(most), 0); }
 
 size_t coded_of(std::span<const uint8_t> rows, int skip_below) {
   return static_cast<size_t>(std::count_if(rows.begin(), rows.end(), [skip_below](uint8_t row) { return row >= skip_below; }));
@@ -171,7 +197,7 @@ void synthesise_frame(const MotionModel& model, const FrameSymbols& symbols, Mot
   const at::Tensor gain = net.latent_gain(level);
   const at::Tensor y = net.run_means(symbols.feature, context, gain, [&](int, const at::Tensor& mean) { return symbols.latents + mean; });
   const Motion::Decoded decoded = net.synthesis(y, context, level);
-  reference = {{decoded.picture.y.clamp(0, 1), decoded.picture.uv.clamp(0, 1)}, decoded.feature, y, gain, {}};
+  reference = reference_of(decoded, y, gain);
 }
 
 FramePlan plan_key_frame(const MotionModel& model, int64_t height, int64_t width, int quality, Device device) {
@@ -222,13 +248,13 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
     }
     rows_z = to_bytes(prior.hyper_rows(context.input_state, level, Mode::quantised));
     const auto [y, z] = net.analysis(picture, context, level);
-    const at::Tensor z_hat = at::floor(z + 0.5);
+    const at::Tensor z_hat = symbols_of(z, TemporalPrior::kHyperMax);
     const TemporalPrior::Rows rows = prior.latent_rows(z_hat, context.state, level, Mode::quantised);
     const at::Tensor coded = rows.index.ge(model.latent_table.skip_below());
     const at::Tensor gain = net.latent_gain(level);
     at::Tensor symbols;
     const at::Tensor y_hat = net.run_means(rows.feature, context, gain, [&, &latents = y](int step, const at::Tensor& mean) {
-      const at::Tensor s = at::floor(latents - mean + 0.5).clamp_(-kLatentMax, kLatentMax) * coded;
+      const at::Tensor s = symbols_of(latents - mean, kLatentMax) * coded;
       const at::Tensor part = net.masked(step, s);
       symbols = step == 0 ? part : symbols + part;
       return s + mean;
@@ -236,9 +262,8 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
     z_symbols = to_integers(z_hat);
     y_symbols = to_integers(symbols);
     rows_y = to_bytes(rows.index);
-    const Motion::Decoded decoded = net.synthesis(y_hat, context, level);
-    out.next = {{decoded.picture.y.clamp(0, 1), decoded.picture.uv.clamp(0, 1)}, decoded.feature, y_hat, gain,
-                prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised)};
+    out.next = reference_of(net.synthesis(y_hat, context, level), y_hat, gain);
+    out.next.state = prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised);
   }
   const Stopwatch watch(report.seconds_entropy);
   VideoPayload payload;
