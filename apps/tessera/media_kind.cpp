@@ -19,7 +19,9 @@ namespace {
 constexpr size_t kLook = 16;  // bytes
 
 bool has(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
-  return bytes.size() >= at + text.size() && std::equal(text.begin(), text.end(), bytes.begin() + static_cast<ptrdiff_t>(at));
+  // char may be signed.
+  const auto same = [](char c, uint8_t byte) { return static_cast<uint8_t>(c) == byte; };
+  return bytes.size() >= at + text.size() && std::equal(text.begin(), text.end(), bytes.begin() + static_cast<ptrdiff_t>(at), same);
 }
 
 // y4m, and containers that may also hold nothing but sound.
