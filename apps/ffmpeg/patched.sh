@@ -80,7 +80,7 @@ if [[ ! -f $source/.tessera || $(<"$source/.tessera") != "$stamp" ]]; then
     quietly patch -d "$work/.new" -p1 --no-backup-if-mismatch -i "$series/$patch" || fail "$patch does not apply to FFmpeg $found."
   done <"$series/series"
   if [[ -d $source ]]; then
-    diff -rq "$work/.new" "$source" | sed -n "s|^Files $work/.new/\(.*\) and .* differ\$|\1|p; s|^Only in $work/.new\(.*\): \(.*\)\$|.\1/\2|p" |
+    { diff -rq "$work/.new" "$source" || true; } | sed -n "s|^Files $work/.new/\(.*\) and .* differ\$|\1|p; s|^Only in $work/.new\(.*\): \(.*\)\$|.\1/\2|p" |
       while IFS= read -r file; do cp -R "$work/.new/$file" "$source/$file"; done
   else
     mv "$work/.new" "$source"
