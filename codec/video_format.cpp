@@ -62,7 +62,7 @@ uint64_t predicted_video_memory(const bitstream::PictureInfo& picture, double ma
   constexpr uint64_t base = 240ull << 20, align = 16;
   constexpr double large = 30e3;  // multiply-adds a pixel
   const auto padded = [](uint64_t side) { return (side + align - 1) / align * align; };
-  return base + padded(picture.width) * padded(picture.height) * (macs > large ? 320 : 160);
+  return base + padded(picture.width) * padded(picture.height) * (macs > large ? 400 : 160);
 }
 
 double seconds_of(const VideoFormat& format, uint64_t ticks) {

@@ -104,7 +104,7 @@ Status bench_file(const std::string& file, int quality, const BenchOptions& opti
   if (!row) return row.status();
   row->quality = quality;
   if (options.parallel > 1) {
-    const auto throughput = measure_throughput(*picture, encoder_options, decoder_options, options.parallel, options.repetitions);
+    const auto throughput = measure_throughput(view_of(*picture), metadata_of(*picture), encoder_options, decoder_options, options.parallel, options.repetitions);
     if (!throughput) return throughput.status();
     row->throughput = *throughput;
   }

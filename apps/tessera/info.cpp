@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/media_kind.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/video.h"
-#include "data/byte_file.h"
 
 namespace tessera::cli {
 namespace {
@@ -146,7 +146,7 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
 
 // Prints into `list` with --json, otherwise on standard output.
 Status info_of(const std::string& file, const InfoOptions& options, nlohmann::ordered_json& list) {
-  auto stream = media::read_file(file);
+  auto stream = read_stream(file);
   if (!stream) return stream.status();
   auto info = inspect(*stream, options.common.weights_dir);
   if (!info) return info.status();

@@ -9,6 +9,7 @@
 #include "data/audio_reader.h"
 #include "data/byte_file.h"
 #include "data/byte_source.h"
+#include "data/packet_file.h"
 #include "data/sniff.h"
 #include "data/standard_input.h"
 #include "data/video_reader.h"
@@ -24,9 +25,13 @@ bool has(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
   return bytes.size() >= at + text.size() && std::equal(text.begin(), text.end(), bytes.begin() + static_cast<ptrdiff_t>(at), same);
 }
 
+constexpr std::string_view kMatroska = "\x1A\x45\xDF\xA3";
+
+bool is_matroska(std::span<const uint8_t> b) { return has(b, 0, kMatroska); }
+
 // y4m, and containers that may also hold nothing but sound.
 bool is_video(std::span<const uint8_t> b) {
-  for (const std::string_view magic : {"YUV4MPEG2", "\x1A\x45\xDF\xA3", "FLV", "DKIF", "\x30\x26\xB2\x75\x8E\x66\xCF\x11"}) {
+  for (const std::string_view magic : {std::string_view("YUV4MPEG2"), kMatroska, std::string_view("FLV"), std::string_view("DKIF"), std::string_view("\x30\x26\xB2\x75\x8E\x66\xCF\x11")}) {
     if (has(b, 0, magic)) return true;
   }
   if (has(b, 0, "RIFF")) return has(b, 8, "AVI ");
@@ -108,8 +113,29 @@ Result<MediaType> type_of_input(const std::string& path) {
 Result<MediaType> type_of_stream(const std::string& path) {
   const auto bytes = first_bytes(path);
   if (!bytes) return bytes.status();
-  if (bitstream::is_video_stream(*bytes)) return MediaType::video;
+  if (bitstream::is_video_stream(*bytes) || is_matroska(*bytes)) return MediaType::video;
   return bitstream::is_audio_stream(*bytes) ? MediaType::sound : MediaType::picture;
+}
+
+Result<bool> is_matroska_file(const std::string& path) {
+  const auto bytes = first_bytes(path);
+  if (!bytes) return bytes.status();
+  return is_matroska(*bytes);
+}
+
+Result<std::vector<uint8_t>> read_stream(const std::string& path) {
+  const auto first = first_bytes(path);
+  if (!first) return first.status();
+  if (!is_matroska(*first)) return media::read_file(path);
+  auto reader = media::PacketReader::open(path);
+  if (!reader) return reader.status();
+  std::vector<uint8_t> stream = reader->header(), packet;
+  for (;;) {
+    const auto got = reader->read(packet);
+    if (!got) return got.status();
+    if (!*got) return stream;
+    stream.insert(stream.end(), packet.begin(), packet.end());
+  }
 }
 
 }  // namespace tessera::cli

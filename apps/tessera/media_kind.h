@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "bitstream/status.h"
 
@@ -18,8 +19,14 @@ Result<MediaType> type_of_input(const std::string& path);
 // The same by the first bytes and the name alone: containers are video.
 MediaType type_of_bytes(std::span<const uint8_t> bytes, const std::string& path);
 
-// Of a stream to decode, by its header's flags; picture when it is none. Errors: io.
+// Of a stream to decode, by its header's flags; Matroska is video; picture when it is none. Errors: io.
 Result<MediaType> type_of_stream(const std::string& path);
+
+// Whether a file begins as Matroska does. Errors: io.
+Result<bool> is_matroska_file(const std::string& path);
+
+// A whole stream in memory; of Matroska the header and packets of its track of Tessera's video. Errors: io, and those of PacketReader.
+Result<std::vector<uint8_t>> read_stream(const std::string& path);
 
 // A name that AudioWriter knows: wav, flac, opus, mp4, m4a.
 bool is_sound_extension(const std::string& extension);

@@ -2,17 +2,17 @@
 #include <fmt/format.h>
 
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/media_kind.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/video.h"
 #include "bitstream/header.h"
-#include "data/byte_file.h"
 
 namespace tessera::cli {
 namespace {
 
 Status verify_file(const std::string& file, const Common& options, ImageDecoder& decoder) {
-  auto stream = media::read_file(file);
+  auto stream = read_stream(file);
   if (!stream) return stream.status();
   if (bitstream::is_audio_stream(*stream)) {
     AudioReport sound;

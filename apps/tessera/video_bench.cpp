@@ -75,7 +75,7 @@ Result<VideoTimes> time_video(const std::string& file, int quality, double bit_r
   decoding.device = options.common.device;
   decoding.threads = options.common.threads;
   decoding.weights_dir = options.common.weights_dir;
-  decoding.ahead = 2;
+  decoding.ahead = options.common.threads == 1 ? 0 : 2;
   VideoTimes row{file, encoding.model, timing.format.width, timing.format.height, frames->size()};
   row.quality = quality;
   row.asked = bit_rate;

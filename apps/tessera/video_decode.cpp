@@ -9,6 +9,7 @@
 #include "apps/tessera/video.h"
 #include "bitstream/stream_reader.h"
 #include "data/byte_source.h"
+#include "data/packet_file.h"
 #include "data/video_writer.h"
 
 namespace tessera::cli {
@@ -86,6 +87,33 @@ Status feed(const ReadBytes& read_more, uint64_t size, StreamReader& reader, Vid
   }
 }
 
+// The same for a track of Matroska, whose container has framed the packets.
+Status feed_track(media::PacketReader& reader, VideoDecoder& decoder, const std::function<Status()>& opened, const std::function<Status()>& ready,
+                  const Progress& progress, Damage& damage, uint64_t& bytes) {
+  TESSERA_RETURN_IF_ERROR(decoder.open(reader.header()));
+  TESSERA_RETURN_IF_ERROR(opened());
+  bytes = reader.header().size();
+  std::vector<uint8_t> packet;
+  for (;;) {
+    const auto got = reader.read(packet);
+    if (!got) {
+      damage.note(got.status());
+      damage.cut_off = true;
+    }
+    if (!got || !*got) break;
+    bytes += packet.size();
+    if (const Status status = decoder.send(packet); !status.ok()) {
+      if (status.code() != ErrorCode::corrupt && status.code() != ErrorCode::unsupported && status.code() != ErrorCode::truncated) return status;
+      damage.note(status);
+      TESSERA_RETURN_IF_ERROR(decoder.lost(1));
+    }
+    TESSERA_RETURN_IF_ERROR(ready());
+    if (progress && !progress(std::min(1.0, reader.fraction()))) return {ErrorCode::cancelled, "cancelled"};
+  }
+  TESSERA_RETURN_IF_ERROR(decoder.flush());
+  return ready();
+}
+
 VideoDecoderOptions decoder_options(const Common& common, int threads) {
   VideoDecoderOptions o;
   o.device = common.device;
@@ -150,10 +178,13 @@ Status decode_video(const Job& job, const DecodeOptions& options, int threads, c
   if (!options.format.empty() && options.format != extension) {
     return {ErrorCode::invalid_argument, "video is written in the format that the output's extension names (standard output: y4m)"};
   }
+  if (!is_video_extension(extension) && !job.output.starts_with("/dev/")) {
+    return {ErrorCode::invalid_argument, job.output + ": video is written as y4m, mp4 or mkv"};
+  }
   VideoDecoderOptions decoding = decoder_options(options.common, threads);
   decoding.limits.max_pixels = options.max_pixels;
   decoding.limits.max_memory = options.max_memory_mib << 20;
-  decoding.ahead = kAhead;
+  decoding.ahead = threads == 1 ? 0 : kAhead;
   auto created = VideoDecoder::create(decoding);
   if (!created) return created.status();
   VideoDecoder& decoder = *created;
@@ -177,14 +208,22 @@ Status decode_video(const Job& job, const DecodeOptions& options, int threads, c
     }
     return {};
   };
-  auto source = media::ByteSource::open(job.input);
-  if (!source) return source.status();
-  bitstream::Limits limits;
-  limits.max_pixels = options.max_pixels;
-  StreamReader reader(limits);
   Damage damage;
-  TESSERA_RETURN_IF_ERROR(feed([&](std::span<uint8_t> room) { return source->read(room); }, source->size(), reader, decoder, opened, ready, progress, damage,
-                               outcome.stream_bytes));
+  const auto matroska = is_matroska_file(job.input);
+  if (!matroska) return matroska.status();
+  if (*matroska) {
+    auto reader = media::PacketReader::open(job.input);
+    if (!reader) return reader.status();
+    TESSERA_RETURN_IF_ERROR(feed_track(*reader, decoder, opened, ready, progress, damage, outcome.stream_bytes));
+  } else {
+    auto source = media::ByteSource::open(job.input);
+    if (!source) return source.status();
+    bitstream::Limits limits;
+    limits.max_pixels = options.max_pixels;
+    StreamReader reader(limits);
+    TESSERA_RETURN_IF_ERROR(feed([&](std::span<uint8_t> room) { return source->read(room); }, source->size(), reader, decoder, opened, ready, progress, damage,
+                                 outcome.stream_bytes));
+  }
   if (frames == 0) return damage.first.ok() ? Status(ErrorCode::truncated, "the stream has no frame") : damage.first;
   TESSERA_RETURN_IF_ERROR(writing->finish());
   const VideoFormat& f = decoder.format();

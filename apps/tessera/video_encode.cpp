@@ -1,10 +1,13 @@
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "apps/tessera/pipe.h"
 #include "apps/tessera/video.h"
 #include "data/av_sink.h"
+#include "data/packet_file.h"
 #include "data/video_chroma.h"
 
 namespace tessera::cli {
@@ -45,12 +48,62 @@ VideoFrameView view_of(const media::VideoFrame& frame, uint64_t time) {
   return view;
 }
 
-Status write_ready(VideoEncoder& encoder, media::av::Sink& sink) {
-  while (const auto packet = encoder.receive()) {
-    if (!sink.write(packet->bytes)) return sink.status();
+// Where the stream goes: a .tsr file, or a track of Matroska beside the source's sound.
+class StreamOut {
+ public:
+  explicit StreamOut(Job job) : job_(std::move(job)), matroska_(is_matroska_stream(job_.output)) {}
+
+  bool matroska() const { return matroska_; }
+  bool has_sound() const { return track_ && track_->has_sound(); }
+
+  // Before the work, so that a wrong name shows at once; Matroska is opened by begin().
+  Status open(const VideoEncoder& encoder) {
+    if (matroska_) return {};
+    auto sink = media::av::Sink::open(job_.output);
+    if (!sink) return sink.status();
+    sink_ = std::move(*sink);
+    return sink_->write(encoder.header()) ? Status() : sink_->status();
   }
-  return {};
-}
+
+  // With the first frame.
+  Status begin(const VideoEncoder& encoder, const VideoTiming& timing) {
+    if (!matroska_) return {};
+    const VideoFormat& f = timing.format;
+    media::PacketTrack track;
+    track.width = f.width;
+    track.height = f.height;
+    track.header = encoder.header();
+    track.time_base = {f.rate_denominator, f.rate_numerator};
+    track.frame_rate = {f.rate_numerator, int64_t{f.rate_denominator} * f.frame_ticks};
+    track.sample_aspect = {f.aspect_numerator, f.aspect_denominator};
+    track.sound_from = job_.input;
+    track.sound_start = static_cast<double>(timing.first) * static_cast<double>(timing.time_base.num) / static_cast<double>(timing.time_base.den);
+    auto writer = media::PacketWriter::open(job_.output, track);
+    if (!writer) return writer.status();
+    track_.emplace(std::move(*writer));
+    return {};
+  }
+
+  Status write_ready(VideoEncoder& encoder) {
+    while (const auto packet = encoder.receive()) {
+      if (!matroska_) {
+        if (!sink_->write(packet->bytes)) return sink_->status();
+      } else {
+        TESSERA_RETURN_IF_ERROR(track_->write(packet->bytes, static_cast<int64_t>(packet->time), packet->key));
+      }
+    }
+    return {};
+  }
+
+  Status finish() { return matroska_ ? track_->finish() : sink_->finish(); }
+  void keep() { matroska_ ? track_->keep() : sink_->keep(); }
+
+ private:
+  Job job_;
+  bool matroska_;
+  std::unique_ptr<media::av::Sink> sink_;
+  std::optional<media::PacketWriter> track_;
+};
 
 // Reads frames on a thread of its own until the end, an error, or the pipe's other end closes.
 class Frames {
@@ -130,11 +183,12 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   auto reader = media::VideoReader::open(job.input, {.threads = threads});
   if (!reader) return reader.status();
   VideoTiming timing = timing_of(reader->properties());
-  auto encoder = VideoEncoder::create(encoder_options(options, timing, threads));
+  StreamOut out(job);
+  VideoEncoderOptions encoding = encoder_options(options, timing, threads);
+  encoding.index = !out.matroska();  // it has an index of its own
+  auto encoder = VideoEncoder::create(encoding);
   if (!encoder) return encoder.status();
-  auto sink = media::av::Sink::open(job.output);
-  if (!sink) return sink.status();
-  if (!(*sink)->write(encoder->header())) return (*sink)->status();
+  TESSERA_RETURN_IF_ERROR(out.open(*encoder));
 
   const double rate = timing.format.frame_rate();
   const double total = reader->properties().duration.value_or(0) * rate;
@@ -143,13 +197,16 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
     Frames frames(*reader);
     std::optional<uint64_t> last;
     while (const auto frame = frames.next()) {
-      if (!last) timing.first = frame->time;
+      if (!last) {
+        timing.first = frame->time;
+        TESSERA_RETURN_IF_ERROR(out.begin(*encoder, timing));
+      }
       // Times that rise in the source may fall together in ticks.
       const uint64_t time = std::max(timing.ticks(frame->time), last ? *last + 1 : 0);
       last = time;
       TESSERA_RETURN_IF_ERROR(encoder->send(view_of(*frame, time)));
-      if (const Status status = write_ready(*encoder, **sink); !status.ok()) {
-        (*sink)->keep();  // a full disk: what is there can be decoded
+      if (const Status status = out.write_ready(*encoder); !status.ok()) {
+        out.keep();  // a full disk: what is there can be decoded
         return status;
       }
       const double done = total > 0 ? static_cast<double>(encoder->report().frames) / total : 0;
@@ -160,8 +217,8 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   const VideoReport& report = encoder->report();
   if (report.frames == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
   TESSERA_RETURN_IF_ERROR(encoder->flush());
-  TESSERA_RETURN_IF_ERROR(write_ready(*encoder, **sink));
-  TESSERA_RETURN_IF_ERROR((*sink)->finish());
+  TESSERA_RETURN_IF_ERROR(out.write_ready(*encoder));
+  TESSERA_RETURN_IF_ERROR(out.finish());
   if (!stopped.ok()) return {stopped.code(), stopped.message() + fmt::format("; the {} frames before are coded", report.frames)};
 
   outcome.stream_bytes = report.bytes;
@@ -169,6 +226,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   outcome.frames = report.frames;
   outcome.note = fmt::format("{}x{}, {} frames, {} key", timing.format.width, timing.format.height, report.frames, report.key_frames);
   if (!options.bit_rate) outcome.note += fmt::format(", quality {}", options.quality);
+  if (out.has_sound()) outcome.note += ", sound copied";
   if (reader->damaged_packets() > 0) outcome.note += fmt::format(", {} damaged packets of the input left out", reader->damaged_packets());
   if (reader->repaired_times() > 0) outcome.note += fmt::format(", {} time stamps made up", reader->repaired_times());
   return {};

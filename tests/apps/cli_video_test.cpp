@@ -187,6 +187,29 @@ TEST_F(CliVideo, Bench) {
   EXPECT_GT(rows[0]["decode_frames_per_second"], 0);
 }
 
+TEST_F(CliVideo, MatroskaHoldsTheSamePackets) {
+  const std::string in = put("in.y4m", y4m(moving_clip(48, 48, 12)));
+  ASSERT_EQ(run({"encode", in, folder_.path("v.tsr"), "--keyint", "5", "--quiet"}).code, 0);
+  const Outcome encoded = run({"encode", in, folder_.path("v.tsr.mkv"), "--keyint", "5", "--quiet"});
+  ASSERT_EQ(encoded.code, 0) << encoded.err;
+  const auto plain = nlohmann::json::parse(run({"info", "--check", "--json", folder_.path("v.tsr")}).out);
+  const auto inside = nlohmann::json::parse(run({"info", "--check", "--json", folder_.path("v.tsr.mkv")}).out);
+  for (const char* key : {"frames", "key_frames", "width", "decoded_checksum", "model"}) EXPECT_EQ(plain[key], inside[key]) << key;
+  EXPECT_EQ(run({"verify", folder_.path("v.tsr.mkv")}).code, 0);
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("a.y4m"), "--quiet"}).code, 0);
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr.mkv"), folder_.path("b.y4m"), "--quiet"}).code, 0);
+  EXPECT_EQ(text_of(folder_.path("a.y4m")), text_of(folder_.path("b.y4m")));
+  // A second Matroska file is an input, not an output.
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("o.mkv"), "--quiet"}).code, 0);
+  const std::string before = text_of(folder_.path("o.mkv"));
+  EXPECT_EQ(run({"encode", in, folder_.path("o.mkv")}).code, 2);
+  EXPECT_EQ(text_of(folder_.path("o.mkv")), before);
+  const Outcome other = run({"decode", folder_.path("o.mkv"), folder_.path("c.y4m")});
+  EXPECT_EQ(other.code, 13) << other.err;
+  EXPECT_EQ(other.error_lines(), 1u);
+  expect_nothing_left("c.y4m");
+}
+
 TEST_F(CliVideo, CutOffStreamsGiveWhatIsThere) {
   ASSERT_EQ(run({"encode", put("in.y4m", y4m(moving_clip(48, 48, 20))), folder_.path("v.tsr"), "--quiet"}).code, 0);
   const std::string good = text_of(folder_.path("v.tsr"));
@@ -226,8 +249,7 @@ TEST_F(CliVideo, DamageIsConcealedUpToTheNextKeyFrame) {
   EXPECT_EQ(run({"verify", folder_.path("bad.tsr")}).code, 12);
 }
 
-TEST_F(CliVideo, AnotherResolutionEndsTheStreamInOrder) {
-  // Two streams of MJPEG or the like one after the other would need an encoder; y4m knows one size: a frame that is cut off.
+TEST_F(CliVideo, ASourceThatIsCutOffIsCodedUpToThere) {
   const std::string whole = y4m(moving_clip(48, 48, 6));
   const Outcome cut = run({"encode", put("cut.y4m", whole.substr(0, whole.size() - 1000)), folder_.path("v.tsr")});
   EXPECT_LE(cut.error_lines(), 1u) << cut.err;
