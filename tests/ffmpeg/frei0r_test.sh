@@ -28,7 +28,6 @@ figures=$(md5 -i opaque.png -vf 'frei0r=tessera:1||y|still,crop=96:45:0:20')
 [[ $(md5 -i opaque.png -vf 'frei0r=tessera:1||y|still') != $(md5 -i opaque.png -vf 'frei0r=tessera:1||n|still') ]] || fail "no figures"
 
 # Video, with the weights of an untrained network.
-mkdir weights
 "$build/ffmpeg_write_weights" weights
 export TESSERA_WEIGHTS=$folder/weights
 ff -f lavfi -i testsrc2=size=96x64:rate=5 -frames:v 7 -vf 'frei0r=tessera:0.8|clip.tsr' -c:v rawvideo shown.nut
