@@ -471,9 +471,9 @@ TSR_API tsr_code tsr_video_decoder_receive(tsr_video_decoder* decoder, tsr_video
  * given out. */
 TSR_API tsr_code tsr_video_decoder_seek(tsr_video_decoder* decoder, uint64_t first, tsr_error* error);
 
-/* ---- Streams of sound, taken apart -------------------------------------------------------------------------------------------------- */
+/* ---- Streams of sound or video, taken apart --------------------------------------------------------------------------------------- */
 
-/* Splits a stream of sound into its header and packets while it arrives, in bounded memory. Behind damage it goes on with the next packet
+/* Splits a stream of sound or video into its header and packets while it arrives, in bounded memory. Behind damage it goes on with the next packet
  * whose checksum is right. */
 typedef struct tsr_reader tsr_reader;
 
@@ -548,7 +548,7 @@ typedef struct tsr_models tsr_models;
 typedef struct tsr_model_info {
   size_t struct_size;
   const char* name;
-  const char* media; /* "image" or "audio" */
+  const char* media; /* "image", "audio" or "video" */
   const char* file;
   const char* training; /* one line: data, steps, device minutes */
   uint64_t hash;
