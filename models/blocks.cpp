@@ -30,10 +30,11 @@ Block::Block(ParamSet& params, const std::string& name, int64_t c) {
 at::Tensor Block::operator()(const at::Tensor& input) const {
   if (use_cpu_inference(input)) {
     return block_cpu(input, {mix_in.weight, mix_in.bias, dw_weight, dw_bias, mix_out.weight, mix_out.bias, expand.weight, expand.bias,
-                             contract.weight, contract.bias, kLeakySlope});
+                             contract.weight, contract.bias, kLeakySlope, gate_limit});
   }
   const at::Tensor x = input + mix_out(depthwise3x3(mix_in(input), dw_weight, dw_bias, kLeakySlope));
-  return x + contract(gated_silu(expand(x)));
+  const at::Tensor gated = gated_silu(expand(x));
+  return x + contract(gate_limit > 0 ? gated.clamp(-gate_limit, gate_limit) : gated);
 }
 
 double Block::macs() const {

@@ -23,6 +23,9 @@ struct Linear {
 struct Block {
   Linear mix_in, mix_out, expand, contract;
   at::Tensor dw_weight, dw_bias;
+  // Above 0, what the gates let through is within +-gate_limit. A product of two features grows with the square of its input: on pictures
+  // unlike those of the training a few blocks in a row would reach any size.
+  double gate_limit = 0;
   Block() = default;
   Block(ParamSet& params, const std::string& name, int64_t c);
   at::Tensor operator()(const at::Tensor& x) const;

@@ -66,6 +66,7 @@ at::Tensor block_cpu(const at::Tensor& input, const BlockWeights& weights) {
   const at::Tensor x = input.contiguous();
   at::Tensor out = at::empty_like(x);
   const int64_t h = x.size(1), w = x.size(2), c = x.size(3), row = w * c;
+  const auto limit = static_cast<float>(weights.gate_limit);
   const auto data = [](const at::Tensor& t) { return t.const_data_ptr<float>(); };
   const float *mix_in = data(weights.mix_in), *mix_in_bias = data(weights.mix_in_bias), *dw = data(weights.depthwise),
               *dw_bias = data(weights.depthwise_bias), *mix_out = data(weights.mix_out), *mix_out_bias = data(weights.mix_out_bias),
@@ -98,6 +99,9 @@ at::Tensor block_cpu(const at::Tensor& input, const BlockWeights& weights) {
           multiply_add(t, expand, e, m, 4 * c, c);
           float* g = scratch(3, kChunk * 2 * c);
           for (int64_t i = 0; i < m; ++i) gate_row(e + i * 4 * c, g + i * 2 * c, 2 * c);
+          if (limit > 0) {
+            for (int64_t i = 0; i < m * 2 * c; ++i) g[i] = std::min(limit, std::max(-limit, g[i]));
+          }
           add_bias(t, contract_bias, t, m, c);
           multiply_add(g, contract, t, m, c, 2 * c);
         }

@@ -16,6 +16,7 @@ at::Tensor linear_cpu(const at::Tensor& x, const at::Tensor& weight, const at::T
 struct BlockWeights {
   const at::Tensor &mix_in, &mix_in_bias, &depthwise, &depthwise_bias, &mix_out, &mix_out_bias, &expand, &expand_bias, &contract, &contract_bias;
   double slope;
+  double gate_limit;  // 0: none
 };
 at::Tensor block_cpu(const at::Tensor& x, const BlockWeights& weights);
 

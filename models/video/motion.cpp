@@ -106,6 +106,11 @@ Motion::Motion(const MotionConfig& config, Uninitialised) : config_(config) {
   head_ = make_blocks(p, "synthesis.head", config.head_blocks, c8);
   unembed_ = Linear(p, "synthesis.unembed", c8, kPatchSamples, 0.0, ParamKind::edge);
   blend_ = p.add("entropy.blend", {1}, 0.0, 0.0, ParamKind::fine);
+
+  for (Block* block : {&hyper_block1_, &hyper_block2_, &mean_block_}) block->gate_limit = config.gate_limit;
+  for (std::vector<Block>* blocks : {&reference_, &enc_patch_, &enc_trunk_, &means_, &dec_trunk_, &dec_patch_, &head_}) {
+    for (Block& block : *blocks) block.gate_limit = config.gate_limit;
+  }
 }
 
 void Motion::to(at::Device device) {

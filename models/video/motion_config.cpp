@@ -35,6 +35,7 @@ std::string MotionConfig::to_json() const {
   nlohmann::ordered_json j = {{"architecture", "motion"}};
   for (const Whole& w : kWhole) j[w.key] = this->*w.field;
   j["conditioning"] = conditioning;
+  j["gate_limit"] = gate_limit;
   j["scale_rows"] = scales.rows;
   j["scale_min"] = scales.min;
   j["scale_step"] = scales.step;
@@ -69,6 +70,7 @@ MotionConfig MotionConfig::from_json(const std::string& text) {
     value = j[r.key].get<double>();
     if (!(value >= r.least && value <= r.largest)) refuse(r.key, "is out of range");
   };
+  real({"gate_limit", 0.0, 1e6}, c.gate_limit);
   real({"scale_min", 0.01, 1.0}, c.scales.min);
   real({"scale_step", 0.001, 1.0}, c.scales.step);
   real({"lambda_min", 1e-6, 10.0}, c.lambda_min);

@@ -26,6 +26,7 @@ struct MotionConfig {
   // false: no picture or feature of the past reaches analysis and synthesis; only the entropy model and the means look back
   // (STEM, Sun et al. 2021), and pictures decode in parallel once their latents are known.
   bool conditioning = true;
+  double gate_limit = 0;  // of the float blocks (Block::gate_limit); trained models stay within about 4 on pictures that they know
   ScaleRows scales;
   double lambda_min = 0.0006, lambda_max = 0.12;  // bits a luma sample per mean squared error in units of 1/255
 
