@@ -22,7 +22,7 @@ ln -s "${patched%/*}/ffprobe" bin/ffprobe-tessera
 PATH=$folder/bin:$prefix/bin:$PATH
 
 # Banners, progress and what differs from run to run stay away.
-tidy() { tr '\r' '\n' | sed -E 's/ @ 0x[0-9a-f]+//' | grep -vE '^(frame=|size=)|vendor_id|VENDOR_ID|^ *(Metadata|Side data):' | grep -v '^ *$' || true; }
+tidy() { tr '\r' '\n' | sed -E "s/ @ 0x[0-9a-f]+//; s|$root/||g" | grep -vE '^(frame=|size=)|vendor_id|VENDOR_ID|^ *(Metadata|Side data):' | grep -v '^ *$' || true; }
 show() {
   local status=0
   printf '\n```console\n$ %s\n' "$1"
