@@ -22,7 +22,7 @@ ln -s "${patched%/*}/ffprobe" bin/ffprobe-tessera
 PATH=$folder/bin:$prefix/bin:$PATH
 
 # Banners, progress and what differs from run to run stay away.
-tidy() { tr '\r' '\n' | sed -E 's/ @ 0x[0-9a-f]+//' | grep -vE '^(frame=|size=)|vendor_id|VENDOR_ID|^ *(Metadata|Side data):' | grep -v '^ *$' || true; }
+tidy() { tr '\r' '\n' | sed -E "s/ @ 0x[0-9a-f]+//; s|$root/||g" | grep -vE '^(frame=|size=)|vendor_id|VENDOR_ID|^ *(Metadata|Side data):' | grep -v '^ *$' || true; }
 show() {
   local status=0
   printf '\n```console\n$ %s\n' "$1"
@@ -36,9 +36,6 @@ same() {
   cmp <(grep -v '^#' "$1" | sed 's/.*, *//') <(grep -v '^#' "$2" | sed 's/.*, *//') || { echo "commands: $1 and $2 differ" >&2; exit 1; }
   printf '\n%s: %s frames, equal.\n' "$3" "$(grep -vc '^#' "$1")"
 }
-seconds() { local begin=$EPOCHREALTIME; "$@" >/dev/null 2>&1 </dev/null; awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.3f", b - a}'; }
-# The median of five runs.
-median() { for _ in 1 2 3 4 5; do seconds "$@"; echo; done | sort -n | sed -n 3p; }
 
 cat <<TEXT
 # FFmpeg: a run of the commands
@@ -136,33 +133,4 @@ if [[ $video == 1 ]]; then
 fi
 
 printf '\n## Figures\n\n'
-empty=$(median ffmpeg -f lavfi -i color=size=64x64 -frames:v 1 -f null -)
-loaded=$(median ffmpeg -f lavfi -i color=size=64x64 -frames:v 1 -vf frei0r=tessera:0.4 -f null -)
-echo "| figure | asked | measured |"
-echo "|---|---|---|"
-awk -v a="$empty" -v b="$loaded" 'BEGIN {printf "| plugin in Debian'"'"'s ffmpeg: the run with it, one picture of 64 x 64, less the run without it | 0.7 s | %.2f s |\n", b - a}'
-# CPU seconds on one core, which other work on the machine disturbs least: a run with 9 frames less one with 3, with the filter and
-# without, and as many repetitions of `tessera bench`. Medians of three.
-cpu() { local TIMEFORMAT='%U %S'; { time taskset -c 0 "$@" >/dev/null 2>&1 </dev/null; } 2>&1 | awk '{print $1 + $2}'; }
-less() { awk -v a="$1" -v b="$2" 'BEGIN {print a - b}'; }
-three() { for _ in 1 2 3; do "$@"; done | sort -n | sed -n 2p; }
-runs() { less "$(cpu "$@" 9 -f null -)" "$(cpu "$@" 3 -f null -)"; }
-bench() { less "$(cpu tessera bench "$1" -q 25 --repeat "$2")" "$(cpu tessera bench "$1" -q 25 --repeat 1)"; }
-compare() {  # compare WHAT TOOL FILTERED PLAIN: seconds of 6 frames
-  awk -v what="$1" -v t="$2" -v f="$3" -v p="$4" 'BEGIN {
-    printf "| %s, CPU time a frame of 640 x 360 on one core: encoding and decoding in `tessera bench` %.1f ms, in the filter %.1f ms | +5 %% | %+.1f %% |\n",
-      what, 1000 * t / 6, 1000 * (f - p) / 6, 100 * ((f - p) / t - 1)}'
-}
-ffmpeg -y -loglevel error -loop 1 -i photo.png -frames:v 9 -c:v png still.nut
-plain=$(three runs ffmpeg -i still.nut -frames:v)
-filtered=$(three runs ffmpeg -i still.nut -vf "frei0r=tessera:0.4||n|still" -frames:v)
-compare 'frei0r filter, still images' "$(three bench photo.png 7)" "$filtered" "$plain"
-if [[ $video == 1 ]]; then
-  ffmpeg-tessera -y -loglevel error -i in.mp4 -frames:v 6 -f yuv4mpegpipe clip.y4m
-  plain=$(three runs ffmpeg-tessera -i in.mp4 -an -frames:v)
-  filtered=$(three runs ffmpeg-tessera -i in.mp4 -an -vf tessera=quality=25 -frames:v)
-  tool=$(three bench clip.y4m 2)
-  compare 'filter `tessera` of the patch series, video' "$tool" "$filtered" "$plain"
-  filtered=$(three runs ffmpeg -i in.mp4 -an -vf "frei0r=tessera:0.4" -frames:v)
-  compare 'frei0r filter, video, its changes between RGB and 4:2:0 included' "$tool" "$filtered" "$plain"
-fi
+"$root/apps/ffmpeg/figures.sh" "$patched" "$prefix" in.mp4 photo.png
