@@ -3,27 +3,17 @@
 #include <c10/core/InferenceMode.h>
 
 #include <bit>
-#include <chrono>
 
 #include "bitstream/crc.h"
 #include "codec/guard.h"
 #include "codec/refine.h"
+#include "codec/stopwatch.h"
 #include "entropy/rans.h"
 
 namespace tessera {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "checksums are defined over little-endian integers");
-
-class Stopwatch {
- public:
-  explicit Stopwatch(double& total) : total_(total) {}
-  ~Stopwatch() { total_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  double& total_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 at::Tensor quality_tensor(int quality, Device device) {
   return at::full({1, 1, 1, 1}, quality / static_cast<double>(models::kQualities - 1), at::TensorOptions().dtype(at::kFloat).device(torch_device(device)));

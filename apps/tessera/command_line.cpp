@@ -78,9 +78,10 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->excludes(quality)
       ->type_name("RATE");
   c->add_flag("--low-delay", o.low_delay, "Sound: packets of about 25 ms, and the model's causal variant");
-  c->add_option("--model", o.model, "Model (still; sound: speech or sound, by channels and rate); see tessera models")
+  c->add_option("--model,--codec", o.model,
+                "Model (still; sound: speech or sound, by channels and rate); see tessera models; overfit: train a network for the picture")
       ->type_name("NAME");
-  c->add_option("--effort", o.effort, "0 to 9 (5); from 7 on the latents are refined: 25, 75, 250 rounds")
+  c->add_option("--effort", o.effort, "0 to 9 (5); still: from 7 on the latents are refined: 25, 75, 250 rounds; overfit: 60 to 100 000 steps of training")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")

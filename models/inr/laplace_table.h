@@ -1,0 +1,39 @@
+// Integer probabilities of a latent: a Laplace distribution of one of 64 scales around one of 16 fractions of a mean, over whole numbers.
+//
+// Part of the format (docs/bitstream.md 4.6): the rows follow from additions and products of IEEE doubles alone, without a library
+// function, so that they are the same on every machine. Their CRC-32C is tested.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tessera::models::inr {
+
+inline constexpr int kScales = 64;
+inline constexpr int kPhaseBits = 4;  // means are multiples of 1/16
+inline constexpr int kPhases = (1 << (kPhaseBits - 1)) + 1;  // 0..8 sixteenths; a negative fraction is the mirror image
+inline constexpr int kProbabilityBits = 16;
+
+class LaplaceTable {
+ public:
+  struct Row {
+    int half = 0;                     // the support is -half..half; what is farther away is escaped
+    std::vector<uint32_t> start;      // [2 half + 3]: cumulative frequencies of -half..half and the escape; the last is 2^16
+  };
+
+  // scale 0..63, phase 0..8.
+  const Row& row(int scale, int phase) const { return rows_[static_cast<size_t>(scale * kPhases + phase)]; }
+
+  // Shared by all; made at the first call.
+  static const LaplaceTable& get();
+
+ private:
+  LaplaceTable();
+  std::vector<Row> rows_;
+};
+
+// The scale parameter b of the row, for training: the density is exp(-|x - mean| / b) / 2b. 1 - exp(-1 / 16b) is kFirst kRatio^scale.
+inline constexpr double kFirst = 0.75, kRatio = 229.0 / 256;
+
+}  // namespace tessera::models::inr
