@@ -159,10 +159,7 @@ OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitReques
   const Stopwatch watch(report.seconds_network);
   const c10::InferenceMode training(false);
   const at::AutoGradMode gradients(true);
-  struct Threads {  // libtorch's own threads, only while it trains
-    Threads() { at::set_num_threads(models::threads()); }
-    ~Threads() { at::set_num_threads(1); }
-  } const threads;
+  at::set_num_threads(1);  // the loops have the project's own threads (models/parallel.h)
   const at::Tensor picture = x[0].permute({2, 0, 1}).narrow(0, 0, outputs).contiguous();
   Training run(picture, outputs, request);
   OverfitTile tile = run.run();

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/inr/cpu_layers.h"
 #include "models/inr/symbol_coder.h"
+#include "models/inr/tall_linear.h"
 
 namespace tessera::models::inr {
 namespace {
@@ -47,13 +49,10 @@ at::Tensor laplace_bits(const at::Tensor& q, const at::Tensor& mean, const at::T
   return at::where(d < 0.5, at::log(p.clamp_min(1e-9)), far) * (-1 / kLog2);
 }
 
-at::Tensor repeat_rows(const at::Tensor& x, int64_t by) { return at::replication_pad2d(x, {0, 0, by, by}); }
-at::Tensor repeat_columns(const at::Tensor& x, int64_t by) { return at::replication_pad2d(x, {by, by, 0, 0}); }
-
 }  // namespace
 
 Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& options)
-    : config_(config), picture_(picture.contiguous()), height_(picture.size(1)), width_(picture.size(2)), pixels_(height_ * width_), weight_(options.weight) {
+    : config_(config), picture_(picture.contiguous()), height_(picture.size(1)), width_(picture.size(2)), pixels_(height_ * width_), weight_(options.weight), own_loops_(!picture.is_cuda() && !options.stock) {
   const at::NoGradGuard no_grad;
   // A generator of its own where several pictures may be trained at once; a CUDA graph knows the device's default one only.
   if (picture_.is_cuda()) {
@@ -120,7 +119,7 @@ void Fit::initialise_weights(uint64_t seed) {
 
 // A pyramid of the luminance: each grid takes what the coarser ones leave, less what is not worth its bits.
 void Fit::initialise_latents() {
-  at::Tensor left = picture_.mean(0).sub(0.5).view({1, 1, height_, width_});
+  at::Tensor left = picture_.mean(0).sub(0.5).view({1, height_, width_});
   std::vector<at::Tensor> out;
   at::Tensor so_far;
   int level = -1;
@@ -170,41 +169,47 @@ at::Tensor Fit::rounded_latents(Rounding rounding) const {
 at::Tensor Fit::context_bits(const at::Tensor& latents, const at::Tensor& weights) const {
   const Config& c = config_;
   const int64_t h = c.width, n = c.context();
-  // First layer and the direct part of the last one are convolutions of the grids: H + 2 outputs.
   const at::Tensor last = part(weights, kContextLast).view({h + n, 2}), bias = part(weights, kContextBias);
+  if (own_loops_) {
+    return context_bits_cpu(latents, part(weights, kContextFirst).view({n, h}), part(weights, kContextSecond).view({h, h}), last, bias, config_, shapes_);
+  }
+  // What depends on the context directly: the first layer and a part of the last one, H + 2 outputs.
   const at::Tensor linear = at::cat({part(weights, kContextFirst).view({n, h}), last.narrow(0, h, n)}, 1).t();  // [H + 2, C]
-  const at::Tensor near = at::matmul(linear.narrow(1, 0, c.spatial), spatial_places_).view({h + 2, 1, kRows, kColumns});
-  at::Tensor same, far;  // kernels over a parent of the same level and of a coarser one: there an output for each of four phases
+  const at::Tensor near = at::matmul(linear.narrow(1, 0, c.spatial), spatial_places_);                         // over windows of the grid
+  at::Tensor same, far;  // over windows of a parent of the same level, and of a coarser one: there an output for each of four phases
   if (c.coarse > 0) {
     const at::Tensor phases = at::matmul(linear.narrow(1, c.spatial, c.coarse), coarse_places_);  // [4, H + 2, 9]
-    same = phases[3].reshape({h + 2, 1, 3, 3});
-    far = phases.transpose(0, 1).reshape({(h + 2) * 4, 1, 3, 3});
+    same = phases[3];
+    far = phases.transpose(0, 1).reshape({(h + 2) * 4, 9});
   }
+  const at::Tensor none = at::zeros({(h + 2) * 4}, bias.options());
+  const at::Tensor first_bias = at::cat({bias.narrow(0, 0, h), bias.narrow(0, 2 * h, 2)}), second_bias = bias.narrow(0, h, h);
   const at::Tensor second = part(weights, kContextSecond).view({h, h}).t(), third = last.narrow(0, 0, h).t();
-  const at::Tensor first_bias = bias.narrow(0, 0, h).unsqueeze(1), second_bias = bias.narrow(0, h, h).unsqueeze(1);
-  const at::Tensor last_bias = bias.narrow(0, 2 * h, 2).unsqueeze(1), grid_bias = bias.narrow(0, 2 * h + 2, static_cast<int64_t>(c.grids.size()));
 
   const std::vector<at::Tensor> grids = at::split_with_sizes(latents, counts_);
   std::vector<at::Tensor> sums, scales;  // [H + 2, count], [count]
   for (size_t g = 0; g < grids.size(); ++g) {
     const auto seen = [&](size_t index) {
-      return grids[index].clamp(-kContextMax, kContextMax).view({1, 1, shapes_[index].height, shapes_[index].width});
+      return grids[index].clamp(-kContextMax, kContextMax).view({1, shapes_[index].height, shapes_[index].width});
     };
-    at::Tensor z = at::conv2d(at::constant_pad_nd(seen(g), {3, 3, 3, 0}), near);
+    const int64_t height = shapes_[g].height, width = shapes_[g].width;
+    at::Tensor z = tall_linear(near, windows(at::constant_pad_nd(seen(g), {3, 3, 3, 0}), kRows, kColumns), first_bias);
     if (const int back = c.grids[g].parent; back > 0 && c.coarse > 0) {
       const size_t parent = g - static_cast<size_t>(back);
+      const at::Tensor around = windows(at::constant_pad_nd(seen(parent), {1, 1, 1, 1}), 3, 3);
       if (c.grids[parent].level == c.grids[g].level) {
-        z = z + at::conv2d(seen(parent), same, {}, 1, 1);
+        z = z + tall_linear(same, around, none.narrow(0, 0, h + 2));
       } else {
-        z = z + at::pixel_shuffle(at::conv2d(seen(parent), far, {}, 1, 1), 2).narrow(2, 0, shapes_[g].height).narrow(3, 0, shapes_[g].width);
+        const at::Tensor phases = tall_linear(far, around, none).view({1, (h + 2) * 4, shapes_[parent].height, shapes_[parent].width});
+        z = z + at::pixel_shuffle(phases, 2)[0].narrow(1, 0, height).narrow(2, 0, width).reshape({h + 2, counts_[g]});
       }
     }
-    sums.push_back(z.reshape({h + 2, counts_[g]}));
-    scales.push_back(grid_bias.narrow(0, static_cast<int64_t>(g), 1).expand({counts_[g]}));
+    sums.push_back(z);
+    scales.push_back(bias.narrow(0, 2 * h + 2 + static_cast<int64_t>(g), 1).expand({counts_[g]}));
   }
   const auto bits = [&](const at::Tensor& q, const at::Tensor& sum, const at::Tensor& scale) {
-    const at::Tensor hidden = at::relu(at::addmm(second_bias, second, at::relu(sum.narrow(0, 0, h) + first_bias)));
-    const at::Tensor out = at::addmm(last_bias, third, hidden) + sum.narrow(0, h, 2);
+    const at::Tensor hidden = tall_linear(second, at::relu(sum.narrow(0, 0, h)), second_bias, true);
+    const at::Tensor out = tall_linear(third, hidden, none.narrow(0, 0, 2)) + sum.narrow(0, h, 2);
     return laplace_bits(q, out[0], (out[1] + scale) * 4).sum();
   };
   // The largest grid by itself, the small ones in one go.
@@ -217,12 +222,18 @@ at::Tensor Fit::context_bits(const at::Tensor& latents, const at::Tensor& weight
   return total;
 }
 
+// x [C, h, w] -> [C, height, width]
 at::Tensor Fit::upsampled(const at::Tensor& x, const at::Tensor& taps, int64_t height, int64_t width) const {
-  const int64_t c = x.size(0), h = x.size(2), w = x.size(3);
-  const at::Tensor zero = at::zeros({1}, taps.options());
-  const at::Tensor kernel = at::cat({taps, zero, zero, taps.flip(0)});  // the even and the odd sample over x[i - 2] .. x[i + 2]
-  const at::Tensor tall = at::conv2d(repeat_rows(x, 2), kernel.view({2, 1, 5, 1})).permute({0, 2, 1, 3}).reshape({c, 1, 2 * h, w}).narrow(2, 0, height);
-  return at::conv2d(repeat_columns(tall, 2), kernel.view({2, 1, 1, 5})).permute({0, 2, 3, 1}).reshape({c, 1, height, 2 * w}).narrow(3, 0, width);
+  if (own_loops_) return upsampled_cpu(x, taps, height, width);
+  const int64_t c = x.size(0), h = x.size(1), w = x.size(2);
+  const at::Tensor zero = at::zeros({1}, taps.options()), none = at::zeros({2}, taps.options());
+  const at::Tensor kernel = at::cat({taps, zero, zero, taps.flip(0)}).view({2, 5});  // the even and the odd sample over x[i - 2] .. x[i + 2]
+  const auto doubled = [&](const at::Tensor& padded, int64_t rows, int64_t columns) {
+    const at::Tensor columns_of = windows(padded, rows, columns).view({c, 5, -1}).transpose(0, 1).reshape({5, -1});
+    return tall_linear(kernel, columns_of, none);  // [2, C positions]
+  };
+  const at::Tensor tall = doubled(at::replication_pad2d(x, {0, 0, 2, 2}), 5, 1).view({2, c, h, w}).permute({1, 2, 0, 3}).reshape({c, 2 * h, w}).narrow(1, 0, height);
+  return doubled(at::replication_pad2d(tall, {2, 2, 0, 0}), 1, 5).view({2, c, height, w}).permute({1, 2, 3, 0}).reshape({c, height, 2 * w}).narrow(2, 0, width);
 }
 
 at::Tensor Fit::picture_of(const at::Tensor& latents, const at::Tensor& weights) const {
@@ -230,30 +241,36 @@ at::Tensor Fit::picture_of(const at::Tensor& latents, const at::Tensor& weights)
   const auto grid_count = static_cast<int64_t>(c.grids.size());
   const at::Tensor taps = part(weights, kUpsampling).view({-1, 4});
   const std::vector<at::Tensor> grids = at::split_with_sizes(latents, counts_);
-  std::vector<at::Tensor> joined;
   at::Tensor u;
   size_t g = 0;
   for (int64_t step = -1; step < c.steps(); ++step) {
-    joined.clear();
+    std::vector<at::Tensor> joined;
     if (step >= 0) joined.push_back(upsampled(u, taps[step] + cubic_, shapes_[g].height, shapes_[g].width));
     const int level = c.grids[g].level;
     for (; g < grids.size() && c.grids[g].level == level; ++g) {
-      joined.push_back((grids[g] * std::exp2(c.grids[g].gain * 0.25)).view({1, 1, shapes_[g].height, shapes_[g].width}));
+      joined.push_back((grids[g] * std::exp2(c.grids[g].gain * 0.25)).view({1, shapes_[g].height, shapes_[g].width}));
     }
     u = joined.size() == 1 ? joined[0] : at::cat(joined);
   }
   u = u.reshape({grid_count, pixels_});
   const int64_t n = c.hidden, o = c.outputs;
-  const at::Tensor bias = part(weights, kSynthesisBias);
-  const at::Tensor hidden = at::relu(at::addmm(bias.narrow(0, 0, n).unsqueeze(1), part(weights, kSynthesisFirst).view({n, grid_count}), u));
-  at::Tensor y = at::addmm(bias.narrow(0, n, o).unsqueeze(1), part(weights, kSynthesisLast).view({o, n}), hidden);
-  y = at::addmm(y, part(weights, kSynthesisDirect).view({o, grid_count}), u).view({1, o, height_, width_});
-  const at::Tensor kernels = part(weights, kSynthesisKernel).view({-1, o, o, 3, 3}), kernel_bias = bias.narrow(0, n + o, c.residuals * o).view({-1, o});
+  const at::Tensor bias = part(weights, kSynthesisBias), none = at::zeros({o}, bias.options());
+  const at::Tensor first = part(weights, kSynthesisFirst).view({n, grid_count}), first_bias = bias.narrow(0, 0, n);
+  const at::Tensor last = part(weights, kSynthesisLast).view({o, n}), last_bias = bias.narrow(0, n, o);
+  const at::Tensor direct = part(weights, kSynthesisDirect).view({o, grid_count});
+  at::Tensor y = own_loops_ ? dense_cpu(u, first, first_bias, last, direct, last_bias)
+                            : tall_linear(last, tall_linear(first, u, first_bias, true), last_bias) + tall_linear(direct, u, none);
+  const at::Tensor kernels = part(weights, kSynthesisKernel).view({-1, o, o * 9}), kernel_bias = bias.narrow(0, n + o, c.residuals * o).view({-1, o});
   for (int64_t r = 0; r < c.residuals; ++r) {
-    y = y + at::conv2d(at::replication_pad2d(y, {1, 1, 1, 1}), kernels[r], kernel_bias[r]);
+    if (own_loops_) {
+      y = residual_cpu(y.view({o, height_, width_}), kernels[r], kernel_bias[r], r + 1 < c.residuals);
+      continue;
+    }
+    const at::Tensor around = windows(at::replication_pad2d(y.view({o, height_, width_}), {1, 1, 1, 1}), 3, 3);
+    y = y + tall_linear(kernels[r], around, kernel_bias[r]);
     if (r + 1 < c.residuals) y = at::relu(y);
   }
-  return y[0];
+  return y.view({o, height_, width_});
 }
 
 void Fit::step(Rounding rounding) {
@@ -356,6 +373,8 @@ void Fit::choose_shifts(bool thorough) {
     shifts_[static_cast<size_t>(p)] = best_shift;
     update_units();
   }
+  // Gradients of hard rounding are of another size: Adam begins anew.
+  for (at::Tensor* t : {&latent_moments_, &weight_moments_, &steps_}) t->zero_();
 }
 
 void Fit::start_best() {
@@ -395,6 +414,27 @@ std::vector<int32_t> Fit::integers(PartName name) const {
   const at::NoGradGuard no_grad;
   const at::Tensor k = at::round(part(weights_, name) / part(units_, name)).clamp(-kMaxParameter, kMaxParameter).to(at::kInt).cpu().contiguous();
   return {k.const_data_ptr<int32_t>(), k.const_data_ptr<int32_t>() + k.numel()};
+}
+
+std::array<at::Tensor, 2> Fit::gradients() {
+  latents_.mutable_grad().zero_();
+  weights_.mutable_grad().zero_();
+  const at::Tensor latents = rounded_latents(Rounding::hard), weights = quantised_weights(Rounding::hard);
+  const at::Tensor mse = (picture_of(latents, weights) - picture_).square().mean();
+  torch::autograd::backward({context_bits(latents, weights) / static_cast<double>(pixels_) + mse * weight_}, {});
+  const at::NoGradGuard no_grad;
+  return {latents_.grad().clone(), weights_.grad().clone()};
+}
+
+at::Tensor Fit::picture() const {
+  const at::NoGradGuard no_grad;
+  return picture_of(at::round(latents_), quantised_weights(Rounding::hard));
+}
+
+Fit::Numbers Fit::evaluate() const {
+  const at::NoGradGuard no_grad;
+  const at::Tensor bits = context_bits(at::round(latents_), quantised_weights(Rounding::hard));
+  return {bits.cpu().item<double>(), (picture() - picture_).square().mean().cpu().item<double>(), 1, 0};
 }
 
 Network Fit::network() const {

@@ -23,6 +23,7 @@ namespace tessera::models::inr {
 struct FitOptions {
   double weight = 100;  // of the MSE, bits a pixel
   uint64_t seed = 1;
+  bool stock = false;  // on a CPU too by libtorch's operators instead of cpu_layers.h: for tests
 };
 
 class Fit {
@@ -53,9 +54,17 @@ class Fit {
   // Takes the best state of the second phase back as the present one.
   void restore_best();
 
+  // Gradients of bits / pixels + weight * MSE with rounded latents: of latents and weights. For tests.
+  std::array<at::Tensor, 2> gradients();
+
   // The state of the first phase, to come back to after a breakdown.
   std::vector<at::Tensor> snapshot() const;
   void restore(const std::vector<at::Tensor>& state);
+
+  // Bits of the latents and MSE of the present state with everything on its grid, as the float network sees them.
+  Numbers evaluate() const;
+  // The picture of the same state, [outputs, H, W].
+  at::Tensor picture() const;
 
   // The present state in integers: parameters on their grids, latents rounded.
   Network network() const;
@@ -87,6 +96,7 @@ class Fit {
   std::vector<int64_t> counts_, part_sizes_;
   std::array<int, kParts> shifts_{};
   double weight_;
+  bool own_loops_;
   std::optional<at::Generator> generator_;  // CPU only
 
   at::Tensor latents_, weights_;              // leaves [N], [M]

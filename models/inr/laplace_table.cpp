@@ -32,8 +32,11 @@ LaplaceTable::Row make_row(double u, int phase) {
   }
   pmf[half] = 1 - right[0] - left[0];
   const entropy::CdfTable::Row integers = entropy::quantise_pmf(kProbabilityBits, -row.half, pmf, right[half] + left[half]);
-  row.start.push_back(0);
-  for (const uint32_t f : integers.freq) row.start.push_back(row.start.back() + f);
+  row.start.assign(2 * half + 3, 0);
+  const auto set = [&](size_t index, uint32_t frequency) { row.start[index + 1] = frequency; };
+  set(0, integers.freq.back());
+  for (int k = -row.half; k <= row.half; ++k) set(row.index(k), integers.freq[static_cast<size_t>(k + row.half)]);
+  for (size_t i = 1; i < row.start.size(); ++i) row.start[i] += row.start[i - 1];
   return row;
 }
 

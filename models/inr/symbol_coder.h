@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -39,8 +38,8 @@ class SymbolEncoder {
     const LaplaceTable::Row& row = table_.row(scale, p.phase);
     const int32_t k = p.mirrored ? p.centre - value : value - p.centre;
     const bool inside = -row.half <= k && k <= row.half;
-    const auto index = static_cast<size_t>(inside ? k + row.half : 2 * row.half + 1);
-    coder_.put(row.start[index], row.start[index + 1] - row.start[index], kProbabilityBits);
+    const size_t index = inside ? row.index(k) : 0;
+    coder_.put(row.start[index], row.frequency(index), kProbabilityBits);
     if (inside) return;
     const uint64_t code = entropy::escape_to_code(k, -row.half, 2 * int64_t{row.half} + 1) + 1;
     const int width = static_cast<int>(std::bit_width(code));
@@ -64,16 +63,12 @@ class SymbolDecoder {
     const LaplaceTable::Row& row = table_.row(scale, p.phase);
     const uint32_t slot = coder_.slot(kProbabilityBits);
     const uint32_t* const start = row.start.data();
-    // Most latents are at the mean.
-    size_t index = static_cast<size_t>(row.half);
-    if (slot < start[index]) {
-      index = static_cast<size_t>(std::upper_bound(start, start + index, slot) - start) - 1;
-    } else if (slot >= start[index + 1]) {
-      index = static_cast<size_t>(std::upper_bound(start + index + 1, start + row.start.size(), slot) - start) - 1;
-    }
+    // Most latents are at the mean, whose interval is the last.
+    size_t index = static_cast<size_t>(2 * row.half + 1);
+    if (slot < start[index]) index = static_cast<size_t>(std::upper_bound(start, start + index, slot) - start) - 1;
     coder_.advance(start[index], start[index + 1] - start[index], kProbabilityBits);
-    int64_t k = static_cast<int64_t>(index) - row.half;
-    if (k > row.half) {
+    int64_t k = row.symbol(index);
+    if (index == 0) {
       const std::optional<uint64_t> code = exp_golomb();
       if (!code) return {};
       k = entropy::code_to_escape(*code, -row.half, 2 * int64_t{row.half} + 1);
@@ -112,8 +107,7 @@ class SymbolCounter {
     const LaplaceTable::Row& row = table_.row(scale, p.phase);
     const int32_t k = p.mirrored ? p.centre - value : value - p.centre;
     const bool inside = -row.half <= k && k <= row.half;
-    const auto index = static_cast<size_t>(inside ? k + row.half : 2 * row.half + 1);
-    bits_ += kProbabilityBits - std::log2(static_cast<double>(row.start[index + 1] - row.start[index]));
+    bits_ += kProbabilityBits - std::log2(static_cast<double>(row.frequency(inside ? row.index(k) : 0)));
     if (!inside) bits_ += entropy::exp_golomb_bits(entropy::escape_to_code(k, -row.half, 2 * int64_t{row.half} + 1));
   }
   double bits() const { return bits_; }
