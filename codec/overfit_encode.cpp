@@ -22,7 +22,8 @@ namespace {
 namespace inr = models::inr;
 using Clock = std::chrono::steady_clock;
 
-constexpr double kFirstRate = 0.01, kHardRate = 1e-3;  // of Adam: the first phase's, falling to 0.02 of it; the second's, falling to 0.1
+// Adam's rates for latents; those of the weights are a share of them. The first phase's falls to 0.02 of its start, the second's to 0.1.
+constexpr double kSoftRate = 0.03, kSoftWeightShare = 0.67, kHardRate = 1e-3, kHardWeightShare = 0.1;
 constexpr double kHardShare = 0.15;                    // of the steps
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
@@ -46,11 +47,11 @@ class Training {
         pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
         weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), weight_of(0), weight_of(63)) : weight_of(request.quality)),
         fit_(inr::pyramid(picture.size(1), picture.size(2), outputs), picture, {.weight = weight_}),
-        // A quarter of the parameters' bits is a guess until the shifts are chosen.
-        other_bits_(6.0 * static_cast<double>(inr::parameter_count(fit_.config())) + kFramingBits) {}
+        other_bits_(5.0 * static_cast<double>(inr::parameter_count(fit_.config())) + kFramingBits) {}  // a guess until shifts are chosen
 
   OverfitTile run() {
-    const int64_t all = overfit_steps(request_.effort), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
+    // Small pictures take more steps; each costs little.
+    const int64_t all = std::llround(static_cast<double>(overfit_steps(request_.effort)) * std::clamp(256 / std::sqrt(pixels_), 1.0, 8.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
     const bool whole = soft_phase(all - hard);
     fit_.choose_shifts(whole);
     if (whole) hard_phase(hard);
@@ -65,7 +66,7 @@ class Training {
   // False when it was told to end.
   bool soft_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
-    double rate = kFirstRate;
+    double rate = kSoftRate;
     std::vector<at::Tensor> saved = fit_.snapshot();
     int64_t saved_step = 0, looked = 0;
     int restarts = 0;
@@ -73,7 +74,7 @@ class Training {
     for (int64_t i = 0; i < steps; ++i) {
       const double t = static_cast<double>(i) / static_cast<double>(steps);
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
-      graph.run([&] { fit_.set({now, now, 0.3 - 0.2 * t, 2 - t, weight_}); });
+      graph.run([&] { fit_.set({now, now * kSoftWeightShare, 0.3 - 0.2 * t, 2 - t, weight_}); });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
       looked = i + 1;
       graph.synchronise();
@@ -91,6 +92,11 @@ class Training {
       saved = fit_.snapshot();
       saved_step = i + 1;
       if (!request_.bpp && (best_loss_ == 0 || loss < best_loss_)) best_loss_ = loss;
+      if (request_.bpp && t > next_estimate_) {
+        fit_.choose_shifts(true);
+        count_parameters();
+        next_estimate_ += 0.3;
+      }
       steer(n, t < 0.1 ? 0 : 0.4);
       if (!report(n, static_cast<double>(i + 1) / static_cast<double>(steps) * (1 - kHardShare))) return false;
     }
@@ -99,14 +105,13 @@ class Training {
 
   void hard_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.hard_step(); }, request_.device == Device::cuda);
+    fit_.forget_moments();
     fit_.start_best();
-    other_bits_ = kFramingBits;
-    const inr::Network network = fit_.network();
-    for (const inr::Part& p : network.parts) other_bits_ += inr::part_cost(p.values).bits + 16;
+    count_parameters();
     int64_t looked = 0;
     for (int64_t i = 0; i < steps; ++i) {
       const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
-      graph.run([&] { fit_.set({rate, rate * 0.1, 0.1, 1, weight_}); });
+      graph.run([&] { fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_}); });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
       looked = i + 1;
       graph.synchronise();
@@ -119,8 +124,15 @@ class Training {
     fit_.restore_best();
   }
 
-  // The host looks at the device a few times a second, and at the end.
+  void count_parameters() {
+    other_bits_ = kFramingBits;
+    const inr::Network network = fit_.network();
+    for (const inr::Part& p : network.parts) other_bits_ += inr::part_cost(p.values).bits + 16;
+  }
+
+  // The host looks at the device a few times a second, and at the end. Steering needs more regular looks.
   bool time_to_look(int64_t steps, bool last) {
+    if (request_.bpp) return last || steps >= std::clamp<int64_t>(overfit_steps(request_.effort) / 50, 5, 200);
     const bool often = steps >= 10 && Clock::now() - last_look_ > std::chrono::milliseconds(400);
     const bool yes = last || often || (request_.device == Device::cpu && Clock::now() - last_look_ > std::chrono::milliseconds(1500));
     if (yes) last_look_ = Clock::now();
@@ -144,7 +156,7 @@ class Training {
   const OverfitRequest& request_;
   double pixels_, weight_;
   inr::Fit fit_;
-  double other_bits_, best_loss_ = 0;
+  double other_bits_, best_loss_ = 0, next_estimate_ = 0.25;
   Clock::time_point last_look_ = Clock::now();
 };
 

@@ -356,7 +356,8 @@ void Fit::choose_shifts(bool thorough) {
       shifts_[static_cast<size_t>(p)] = shift;
       update_units();
       const at::Tensor w = quantised_weights(Rounding::hard);
-      double cost = part_cost(integers(static_cast<PartName>(p))).bits / static_cast<double>(pixels_);
+      // In a tiny picture the network would be worth nothing; it is weighed as in one of 128 x 128.
+      double cost = part_cost(integers(static_cast<PartName>(p))).bits / static_cast<double>(std::max<int64_t>(pixels_, 1 << 14));
       if (context) {
         cost += context_bits(latents, w).cpu().item<double>() / static_cast<double>(pixels_);
       } else {
@@ -373,7 +374,9 @@ void Fit::choose_shifts(bool thorough) {
     shifts_[static_cast<size_t>(p)] = best_shift;
     update_units();
   }
-  // Gradients of hard rounding are of another size: Adam begins anew.
+}
+
+void Fit::forget_moments() {
   for (at::Tensor* t : {&latent_moments_, &weight_moments_, &steps_}) t->zero_();
 }
 

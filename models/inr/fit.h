@@ -49,6 +49,8 @@ class Fit {
 
   // The parts' shifts: the coarsest that are worth their bits, one part after the other (`thorough`), or by rule.
   void choose_shifts(bool thorough);
+  // Adam begins anew: gradients of hard rounding are of another size.
+  void forget_moments();
   // Begins the second phase's search for the best state.
   void start_best();
   // Takes the best state of the second phase back as the present one.

@@ -20,8 +20,7 @@ class LaplaceTable {
   struct Row {
     int half = 0;                 // the support is -half..half; what is farther away is escaped
     std::vector<uint32_t> start;  // [2 half + 3]: cumulative frequencies in the order escape, -half..-1, 1..half, 0; the last is 2^16
-    // 0 comes last: the range coder gives what its division leaves to the topmost interval. The escape comes first: bytes that are missing
-    // read as zeros, which are then no symbols.
+    // 0 comes last: the range coder gives what its division leaves to the topmost interval.
     size_t index(int32_t k) const { return static_cast<size_t>(k == 0 ? 2 * half + 1 : k < 0 ? k + half + 1 : k + half); }
     int32_t symbol(size_t index) const {  // of all but the escape, index 0
       const int32_t i = static_cast<int32_t>(index);

@@ -65,8 +65,8 @@ TEST(Overfit, SizeAndFidelityRiseWithQuality) {
 
 TEST(Overfit, AimsAtARate) {
   const Picture picture = photo(128, 128);
-  for (const double bpp : {1.0, 2.5}) {
-    EncoderOptions options = overfit(32, 2);
+  for (const double bpp : {0.8, 1.5}) {
+    EncoderOptions options = overfit(32, 1);
     options.bpp = bpp;
     Report report;
     const Bytes stream = encoded(picture, options, {}, &report);
