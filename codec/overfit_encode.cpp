@@ -23,7 +23,10 @@ namespace inr = models::inr;
 using Clock = std::chrono::steady_clock;
 
 // Adam's rates for latents; those of the weights are a share of them. The first phase's falls to 0.02 of its start, the second's to 0.1.
-constexpr double kSoftRate = 0.03, kSoftWeightShare = 0.67, kHardRate = 1e-3, kHardWeightShare = 0.1;
+constexpr double kSoftWeightShare = 0.5, kHardRate = 1e-3, kHardWeightShare = 0.1;
+// Few steps have to be long ones; C3 takes 0.01 for 100 000.
+double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
+
 constexpr double kHardShare = 0.15;                    // of the steps
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
@@ -51,7 +54,7 @@ class Training {
 
   OverfitTile run() {
     // Small pictures take more steps; each costs little.
-    const int64_t all = std::llround(static_cast<double>(overfit_steps(request_.effort)) * std::clamp(256 / std::sqrt(pixels_), 1.0, 8.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
+    const int64_t all = std::llround(static_cast<double>(overfit_steps(request_.effort)) * std::clamp(256 / std::sqrt(pixels_), 1.0, 4.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
     const bool whole = soft_phase(all - hard);
     fit_.choose_shifts(whole);
     if (whole) hard_phase(hard);
@@ -66,7 +69,7 @@ class Training {
   // False when it was told to end.
   bool soft_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
-    double rate = kSoftRate;
+    double rate = soft_rate(steps);
     std::vector<at::Tensor> saved = fit_.snapshot();
     int64_t saved_step = 0, looked = 0;
     int restarts = 0;
@@ -185,7 +188,7 @@ at::Tensor synthesise_overfit(const OverfitTile& tile, int64_t height, int64_t w
   const int64_t outputs = tile.network.config.outputs;
   std::vector<float> pixels = inr::synthesise(tile.network, tile.planes, height, width);
   const at::Tensor planar = at::from_blob(pixels.data(), {1, outputs, height, width}, at::TensorOptions().dtype(at::kFloat));
-  return planar.permute({0, 2, 3, 1}).expand({1, height, width, 3}).contiguous();
+  return planar.permute({0, 2, 3, 1}).expand({1, height, width, 3}).clone(at::MemoryFormat::Contiguous);  // never a view of what is freed here
 }
 
 }  // namespace tessera

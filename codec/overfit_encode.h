@@ -18,7 +18,7 @@ struct OverfitRequest {
   FitWatch watch = {};              // false: end the training and give what there is
 };
 
-// Steps of training at an effort of 0..9, both phases together; pictures below 256 x 256 get up to 8 times as many.
+// Steps of training at an effort of 0..9, both phases together; pictures below 256 x 256 get up to 4 times as many.
 int64_t overfit_steps(int effort);
 
 // x [1, H, W, 3] in 0..1 on the device; grey: three equal channels. quality_used: the quality whose weight was used in the end.
