@@ -75,6 +75,8 @@ class Training {
     int restarts = 0;
     last_look_ = Clock::now();
     for (int64_t i = 0; i < steps; ++i) {
+      // The graph has a stream of its own: it waits for what was queued elsewhere, and the host does not run far ahead of it.
+      if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(i) / static_cast<double>(steps);
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
       graph.run([&] { fit_.set({now, now * kSoftWeightShare, 0.3 - 0.2 * t, 2 - t, weight_}); });
@@ -113,6 +115,7 @@ class Training {
     count_parameters();
     int64_t looked = 0;
     for (int64_t i = 0; i < steps; ++i) {
+      if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
       graph.run([&] { fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_}); });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;

@@ -357,7 +357,7 @@ void Fit::choose_shifts(bool thorough) {
       update_units();
       const at::Tensor w = quantised_weights(Rounding::hard);
       // In a tiny picture the network would be worth nothing; it is weighed as in one of 128 x 128.
-      double cost = part_cost(integers(static_cast<PartName>(p))).bits / static_cast<double>(std::max<int64_t>(pixels_, 1 << 14));
+      double cost = part_cost(integers(static_cast<PartName>(p), shift)).bits / static_cast<double>(std::max<int64_t>(pixels_, 1 << 14));
       if (context) {
         cost += context_bits(latents, w).cpu().item<double>() / static_cast<double>(pixels_);
       } else {
@@ -413,9 +413,9 @@ void Fit::restore(const std::vector<at::Tensor>& saved) {
   for (size_t i = 0; i < now.size(); ++i) at::Tensor(now[i]).copy_(saved[i]);
 }
 
-std::vector<int32_t> Fit::integers(PartName name) const {
+std::vector<int32_t> Fit::integers(PartName name, int shift) const {
   const at::NoGradGuard no_grad;
-  const at::Tensor k = at::round(part(weights_, name) / part(units_, name)).clamp(-kMaxParameter, kMaxParameter).to(at::kInt).cpu().contiguous();
+  const at::Tensor k = at::round(part(weights_, name) * std::exp2(shift)).clamp(-kMaxParameter, kMaxParameter).to(at::kInt).cpu().contiguous();
   return {k.const_data_ptr<int32_t>(), k.const_data_ptr<int32_t>() + k.numel()};
 }
 
@@ -443,7 +443,15 @@ Fit::Numbers Fit::evaluate() const {
 Network Fit::network() const {
   Network out;
   out.config = config_;
-  for (size_t p = 0; p < kParts; ++p) out.parts[p] = {shifts_[p], integers(static_cast<PartName>(p))};
+  for (size_t p = 0; p < kParts; ++p) out.parts[p] = {shifts_[p], integers(static_cast<PartName>(p), shifts_[p])};
+  // largest_shift() leaves room for what training does afterwards; should that not do, the steps become coarser.
+  while (!ContextNetwork::create(out).ok()) {
+    for (const PartName p : {kContextFirst, kContextSecond, kContextLast, kContextBias}) {
+      Part& part = out.parts[p];
+      part.shift = std::max(0, part.shift - 1);
+      part.values = part.shift > 0 ? integers(p, part.shift) : std::vector<int32_t>(part.values.size(), 0);
+    }
+  }
   return out;
 }
 

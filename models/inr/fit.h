@@ -88,7 +88,7 @@ class Fit {
   void initialise_latents();
   void update_units();
   int largest_shift(PartName name) const;
-  std::vector<int32_t> integers(PartName name) const;  // a part on its grid
+  std::vector<int32_t> integers(PartName name, int shift) const;  // a part on a grid
   std::vector<at::Tensor> state() const;
 
   Config config_;
