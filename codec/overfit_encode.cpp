@@ -49,7 +49,7 @@ class Training {
       : request_(request),
         pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
         weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), weight_of(0), weight_of(63)) : weight_of(request.quality)),
-        fit_(inr::pyramid(picture.size(1), picture.size(2), outputs), picture, {.weight = weight_}),
+        fit_(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), picture, {.weight = weight_}),
         other_bits_(5.0 * static_cast<double>(inr::parameter_count(fit_.config())) + kFramingBits) {}  // a guess until shifts are chosen
 
   OverfitTile run() {
@@ -69,8 +69,9 @@ class Training {
   // False when it was told to end.
   bool soft_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
-    double rate = soft_rate(steps);
+    double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
     std::vector<at::Tensor> saved = fit_.snapshot();
+    inr::Fit::Numbers best = fit_.evaluate();
     int64_t saved_step = 0, looked = 0;
     int restarts = 0;
     last_look_ = Clock::now();
@@ -84,9 +85,9 @@ class Training {
       looked = i + 1;
       graph.synchronise();
       const inr::Fit::Numbers n = fit_.read();
-      const double loss = n.bits / pixels_ + weight_ * n.mse;
+      const double loss = loss_of(n);
       // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate.
-      if (n.bad > n.steps / 4 || !std::isfinite(loss) || (best_loss_ > 0 && loss > 4 * best_loss_)) {
+      if (n.bad > n.steps / 4 || !std::isfinite(loss) || loss > 4 * loss_of(best)) {
         if (++restarts > kMaxRestarts) throw Failure{{ErrorCode::device, "the training does not converge"}};
         fit_.restore(saved);
         rate *= 0.4;
@@ -96,7 +97,7 @@ class Training {
       }
       saved = fit_.snapshot();
       saved_step = i + 1;
-      if (!request_.bpp && (best_loss_ == 0 || loss < best_loss_)) best_loss_ = loss;
+      if (loss < loss_of(best)) best = n;
       if (request_.bpp && t > next_estimate_) {
         fit_.choose_shifts(true);
         count_parameters();
@@ -130,6 +131,8 @@ class Training {
     fit_.restore_best();
   }
 
+  double loss_of(const inr::Fit::Numbers& n) const { return n.bits / pixels_ + weight_ * n.mse; }
+
   void count_parameters() {
     other_bits_ = kFramingBits;
     const inr::Network network = fit_.network();
@@ -162,7 +165,7 @@ class Training {
   const OverfitRequest& request_;
   double pixels_, weight_;
   inr::Fit fit_;
-  double other_bits_, best_loss_ = 0, next_estimate_ = 0.25;
+  double other_bits_, next_estimate_ = 0.25;
   Clock::time_point last_look_ = Clock::now();
 };
 

@@ -16,6 +16,7 @@ struct OverfitRequest {
   int effort = 5;
   Device device = Device::cpu;
   FitWatch watch = {};              // false: end the training and give what there is
+  double rate = 0;                  // Adam's first rate; 0: by the number of steps
 };
 
 // Steps of training at an effort of 0..9, both phases together; pictures below 256 x 256 get up to 4 times as many.

@@ -74,4 +74,13 @@ Config pyramid(int64_t height, int64_t width, int outputs, int levels) {
   return c;
 }
 
+Config colour_pyramid(int64_t height, int64_t width) {
+  Config c = pyramid(height, width, 3);
+  const auto coarse = std::find_if(c.grids.begin(), c.grids.end(), [](const Grid& g) { return g.level == kColourLevel; });
+  if (coarse == c.grids.end()) return c;
+  const auto next = c.grids.insert(coarse + 1, 2, {kColourLevel, 1, 0}) + 2;
+  next->parent = 3;  // past the colours
+  return c;
+}
+
 }  // namespace tessera::models::inr

@@ -66,5 +66,8 @@ bool is_pyramid(const std::vector<Grid>& grids);
 
 // A pyramid of single grids, coarsest first: as many levels as the picture's longer side has use for, at most `levels`.
 Config pyramid(int64_t height, int64_t width, int outputs, int levels = 7);
+// The same for a colour picture, with two more grids of level kColourLevel for the colours, where the pyramid reaches it.
+inline constexpr int kColourLevel = 2;
+Config colour_pyramid(int64_t height, int64_t width);
 
 }  // namespace tessera::models::inr

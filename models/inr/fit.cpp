@@ -33,6 +33,15 @@ at::Tensor shaped_noise(const at::Tensor& uniform, const at::Tensor& shape) {
   return at::pow(1 - at::pow(1 - v, 1 / other), 1 / shape) - 0.5;
 }
 
+// red, green, blue = mean (1, 1, 1) + first difference (1, 0, -1) + second (-1, 2, -1).
+constexpr double kColours[3][3] = {{1, 1, 1}, {1, 0, -1}, {-1, 2, -1}};
+
+// The first or second difference of a picture [3, H, W] -> [1, H, W].
+at::Tensor difference(const at::Tensor& picture, int which) {
+  const at::Tensor red = picture[0], green = picture[1], blue = picture[2];
+  return (which == 1 ? (red - blue) / 2 : (green * 2 - red - blue) / 6).unsqueeze(0);
+}
+
 // Keeps the value and gives the gradient to x.
 at::Tensor straight_through(const at::Tensor& x, const at::Tensor& value) { return x + (value - x).detach(); }
 
@@ -111,13 +120,24 @@ void Fit::initialise_weights(uint64_t seed) {
   parts[kContextBias][2 * c.width + 1] = 5;  // row 20
   random(kSynthesisFirst, 1 / std::sqrt(inputs));
   random(kSynthesisLast, 0.02 / std::sqrt(c.hidden));
-  parts[kSynthesisDirect].fill_(0.125);  // grey: the grids add up as the levels of a pyramid
+  // The grids add up as the levels of a pyramid of the mean of the colours; a level's second and third grid are colour differences.
+  for (size_t g = 0; g < c.grids.size(); ++g) {
+    for (int64_t o = 0; o < c.outputs; ++o) {
+      parts[kSynthesisDirect][o * static_cast<int64_t>(c.grids.size()) + static_cast<int64_t>(g)] = c.outputs == 3 ? kColours[colour_of(g)][o] * 0.125 : 0.125;
+    }
+  }
   parts[kSynthesisBias].narrow(0, 0, c.hidden).copy_(at::randn({c.hidden}, generator) * 0.3);
   parts[kSynthesisBias].narrow(0, c.hidden, c.outputs).fill_(0.5);
   weights_ = at::cat(parts).to(picture_.device());
 }
 
-// A pyramid of the luminance: each grid takes what the coarser ones leave, less what is not worth its bits.
+int Fit::colour_of(size_t grid) const {
+  int before = 0;
+  while (grid > 0 && config_.grids[grid - 1].level == config_.grids[grid].level) --grid, ++before;
+  return before % 3;
+}
+
+// A pyramid: each grid takes what the coarser ones leave, less what is not worth its bits.
 void Fit::initialise_latents() {
   at::Tensor left = picture_.mean(0).sub(0.5).view({1, height_, width_});
   std::vector<at::Tensor> out;
@@ -125,15 +145,18 @@ void Fit::initialise_latents() {
   int level = -1;
   for (size_t g = 0; g < config_.grids.size(); ++g) {
     const GridShape s = shapes_[g];
-    if (config_.grids[g].level == level) {  // a second grid of a level starts empty
-      out.push_back(at::zeros({s.count()}, picture_.options()));
+    const double unit = std::exp2(config_.grids[g].gain * 0.25) * 0.125;
+    if (config_.grids[g].level == level) {
+      const int colour = config_.outputs == 3 ? colour_of(g) : 0;
+      at::Tensor q = at::zeros({s.count()}, picture_.options());
+      if (colour > 0) q = at::adaptive_avg_pool2d(difference(picture_, colour).unsqueeze(0), {s.height, s.width}).reshape({-1}) / unit;
+      out.push_back(at::sign(q) * (q.abs() - 0.5).clamp_min(0));
       continue;
     }
     level = config_.grids[g].level;
     if (so_far.defined()) so_far = upsampled(so_far, cubic_, s.height, s.width);
     at::Tensor small = at::adaptive_avg_pool2d(left, {s.height, s.width});
     if (so_far.defined()) small = small - so_far;
-    const double unit = std::exp2(config_.grids[g].gain * 0.25) * 0.125;
     at::Tensor q = small / unit;
     if (g > 0) q = at::sign(q) * (q.abs() - 0.5).clamp_min(0);
     so_far = so_far.defined() ? so_far + q * unit : q * unit;

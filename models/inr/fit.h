@@ -87,6 +87,7 @@ class Fit {
   void initialise_weights(uint64_t seed);
   void initialise_latents();
   void update_units();
+  int colour_of(size_t grid) const;  // 0 for a level's first grid, then 1, 2
   int largest_shift(PartName name) const;
   std::vector<int32_t> integers(PartName name, int shift) const;  // a part on a grid
   std::vector<at::Tensor> state() const;

@@ -6,7 +6,8 @@
 #include "bitstream/bytes.h"
 #include "bitstream/crc.h"
 #include "bitstream/file.h"
-#include "codec/overfit_payload.h"
+#include "codec/guard.h"
+#include "codec/overfit_encode.h"
 #include "tests/codec/pictures.h"
 
 namespace tessera::test {
@@ -97,6 +98,28 @@ TEST(Overfit, AnInterruptionLeavesAValidStream) {
   auto encoder = ImageEncoder::create(options);
   ASSERT_TRUE(encoder);
   EXPECT_EQ(encoder->encode(view_of(picture), {}).status().code(), ErrorCode::cancelled);
+}
+
+// A rate at which training explodes: it comes back with smaller ones, or says that it cannot.
+TEST(Overfit, TrainingRestartsAtASmallerRate) {
+  const Picture picture = photo(48, 48);
+  at::Tensor x = at::empty({1, 48, 48, 3});
+  for (size_t i = 0; i < 48 * 48 * 3; ++i) x.data_ptr<float>()[i] = static_cast<float>(picture.samples[i]) / 255;
+  Report report;
+  OverfitRequest request;
+  request.effort = 1;
+  request.rate = 3;
+  const OverfitTile tile = encode_overfit(x, 3, request, report, nullptr);
+  const double mse = (synthesise_overfit(tile, 48, 48, report) - x).square().mean().item<double>();
+  EXPECT_LT(mse, 0.02);
+  EXPECT_EQ(write_overfit(tile).network.empty(), false);
+  request.rate = 1e30;
+  try {
+    encode_overfit(x, 3, request, report, nullptr);
+    ADD_FAILURE() << "no training survives such a rate";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.status.message(), "the training does not converge");
+  }
 }
 
 TEST(Overfit, Tiles) {

@@ -182,7 +182,9 @@ TEST(InrConfig, AbsurdOnesAreRefused) {
 }
 
 TEST(InrConfig, DefaultIsWithinTwoThousandMacs) {
-  EXPECT_LE(pyramid(512, 768, 3).macs(), 2000);
+  EXPECT_LE(colour_pyramid(512, 768).macs(), 2000);
+  EXPECT_EQ(colour_pyramid(512, 768).grids.size(), 9u);
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>(1, 1), {3, 2}, {4, 1}, {512, 768}}) EXPECT_FALSE(problem(colour_pyramid(height, width)));
   EXPECT_EQ(pyramid(1, 1, 3).grids.size(), 1u);
   EXPECT_EQ(pyramid(512, 768, 3).grids.size(), 7u);
 }
