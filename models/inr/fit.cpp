@@ -78,6 +78,15 @@ Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& opti
   }
   for (int p = 0; p < kParts; ++p) part_sizes_.push_back(part_size(config_, static_cast<PartName>(p)));
   const auto device = picture_.options();
+  at::Tensor means = at::zeros({kParts, parameter_count(config_)}), counts = at::zeros({kParts});
+  for (int64_t p = 0, at = 0; p < kParts; ++p) {
+    const int64_t n = part_sizes_[static_cast<size_t>(p)];
+    if (n > 0) means[p].narrow(0, at, n).fill_(1.0 / static_cast<double>(n));
+    counts[p] = static_cast<double>(n);
+    at += n;
+  }
+  part_means_ = means.to(device.device());
+  part_counts_ = counts.to(device.device());
   controls_ = at::zeros({kControls}, device);
   sums_ = at::zeros({kSums}, device);
   steps_ = at::zeros({}, device);
@@ -296,12 +305,18 @@ at::Tensor Fit::picture_of(const at::Tensor& latents, const at::Tensor& weights)
   return y.view({o, height_, width_});
 }
 
+// Bits of the parameters but for a constant: each part under a Laplace distribution of its own size. A part that is nearly zero is not pulled further.
+at::Tensor Fit::weight_bits(const at::Tensor& weights) const {
+  constexpr double kSmallest = 0.02;
+  return (at::log2(at::mv(part_means_, weights.abs()) + kSmallest) * part_counts_).sum();
+}
+
 void Fit::step(Rounding rounding) {
   latents_.mutable_grad().zero_();
   weights_.mutable_grad().zero_();
   const at::Tensor latents = rounded_latents(rounding), weights = quantised_weights(rounding);
   const at::Tensor bits = context_bits(latents, weights), mse = (picture_of(latents, weights) - picture_).square().mean();
-  const at::Tensor loss = bits / static_cast<double>(pixels_) + mse * controls_[kWeight];
+  const at::Tensor loss = (bits + weight_bits(weights_)) / static_cast<double>(pixels_) + mse * controls_[kWeight];
   torch::autograd::backward({loss}, {});
 
   const at::NoGradGuard no_grad;

@@ -83,6 +83,7 @@ class Fit {
   at::Tensor context_bits(const at::Tensor& latents, const at::Tensor& weights) const;  // [] sum
   at::Tensor picture_of(const at::Tensor& latents, const at::Tensor& weights) const;    // [outputs, H, W]
   at::Tensor upsampled(const at::Tensor& x, const at::Tensor& taps, int64_t height, int64_t width) const;
+  at::Tensor weight_bits(const at::Tensor& weights) const;  // []
   void step(Rounding rounding);
   void initialise_weights(uint64_t seed);
   void initialise_latents();
@@ -110,6 +111,7 @@ class Fit {
   at::Tensor units_;                          // [M]: 2^-shift of each weight
   at::Tensor spatial_places_, coarse_places_; // one-hot matrices that put weights into kernels
   at::Tensor cubic_;                          // [4]
+  at::Tensor part_means_, part_counts_;       // [kParts, M] that averages each part, [kParts]
   at::Tensor best_latents_, best_weights_, best_cost_;
 };
 
