@@ -66,14 +66,10 @@ class Parser {
     }
     if (!image()) {
       view.time_stamp = packet.time_stamp.value_or(next_time_);
-      next_time_ = view.time_stamp + ticks_a_packet();
+      next_time_ = view.time_stamp + ticks_a_packet(file_.header);
     }
     file_.packets.push_back(view);
     return {};
-  }
-
-  uint64_t ticks_a_packet() const {
-    return file_.header.kind == MediaKind::audio ? file_.header.audio.block_samples : 1;
   }
 
   Status add_metadata(const PacketView& view) {

@@ -16,6 +16,11 @@ constexpr size_t kFlagsAt = 5;
 constexpr size_t kMinLength = 18;
 constexpr uint64_t kMaxU32 = std::numeric_limits<uint32_t>::max();
 constexpr uint64_t kMaxBlock = uint64_t{1} << 20;  // samples
+constexpr uint64_t kMaxFrameTicks = uint64_t{1} << 24;
+
+// Of video's format byte.
+constexpr uint8_t kChromaMask = 3, kLocationMask = 7, kHasPresentation = 32;
+constexpr int kLocationAt = 2, kTurnsAt = 6;
 
 enum Flag : uint8_t { kKindMask = 3, kHasFeatures = 4, kHasColour = 8, kHasTile = 16, kReserved = 0xE0 };
 
@@ -80,10 +85,15 @@ void read_picture(ByteReader& in, uint8_t flags, FileHeader& header) {
 void read_video(ByteReader& in, VideoInfo& video) {
   video.rate_numerator = ranged(in, 1, kMaxU32, "a frame-rate numerator");
   video.rate_denominator = ranged(in, 1, kMaxU32, "a frame-rate denominator");
-  const uint8_t chroma = byte_without_reserved(in, 0xE0, "chroma format");
-  video.chroma = static_cast<Chroma>(chroma & 3);
-  video.chroma_location = static_cast<uint8_t>(chroma >> 2);
+  const uint8_t format = in.u8();
+  video.chroma = static_cast<Chroma>(format & kChromaMask);
+  video.chroma_location = static_cast<uint8_t>(format >> kLocationAt & kLocationMask);
   if (in.ok() && video.chroma_location > 5) in.fail(ErrorCode::corrupt, "chroma sample location above 5");
+  video.quarter_turns = static_cast<uint8_t>(format >> kTurnsAt);
+  if ((format & kHasPresentation) == 0) return;
+  video.frame_ticks = ranged(in, 1, kMaxFrameTicks, "a number of ticks a frame");
+  video.aspect_numerator = ranged(in, 1, kMaxU32, "a sample aspect's numerator");
+  video.aspect_denominator = ranged(in, 1, kMaxU32, "a sample aspect's denominator");
 }
 
 void read_audio(ByteReader& in, FileHeader& header) {
@@ -188,7 +198,13 @@ void write_picture(ByteWriter& out, uint8_t flags, const FileHeader& header) {
 void write_video(ByteWriter& out, const VideoInfo& video) {
   out.varint(video.rate_numerator);
   out.varint(video.rate_denominator);
-  out.u8(static_cast<uint8_t>(static_cast<int>(video.chroma) | video.chroma_location << 2));
+  const bool presentation = video.frame_ticks != 1 || video.aspect_numerator != 1 || video.aspect_denominator != 1;
+  out.u8(static_cast<uint8_t>(static_cast<int>(video.chroma) | video.chroma_location << kLocationAt | (presentation ? kHasPresentation : 0) |
+                              video.quarter_turns << kTurnsAt));
+  if (!presentation) return;
+  out.varint(video.frame_ticks);
+  out.varint(video.aspect_numerator);
+  out.varint(video.aspect_denominator);
 }
 
 void write_audio(ByteWriter& out, const FileHeader& header) {
@@ -221,6 +237,9 @@ Status validate_video(const VideoInfo& video) {
   if (video.rate_numerator == 0 || video.rate_denominator == 0)
     return invalid("the frame rate has to be positive");
   if (video.chroma_location > 5) return invalid("the chroma sample location has to be 0..5");
+  if (!in_range(video.frame_ticks, 1, kMaxFrameTicks)) return invalid("ticks a frame have to be 1..2^24");
+  if (video.aspect_numerator == 0 || video.aspect_denominator == 0) return invalid("the sample aspect has to be positive");
+  if (video.quarter_turns > 3) return invalid("quarter turns have to be 0..3");
   return {};
 }
 
@@ -254,9 +273,20 @@ uint64_t tile_columns(const PictureInfo& picture) { return tiles_along(picture.w
 uint64_t tile_rows(const PictureInfo& picture) { return tiles_along(picture.height, picture.tile); }
 uint64_t tile_count(const PictureInfo& picture) { return tile_columns(picture) * tile_rows(picture); }
 
-bool is_audio_stream(std::span<const uint8_t> file) {
+namespace {
+
+bool is_stream_of(MediaKind kind, std::span<const uint8_t> file) {
   return file.size() > kFlagsAt && std::equal(std::begin(kMagic), std::end(kMagic), file.begin()) &&
-         (file[kFlagsAt] & kKindMask) == static_cast<uint8_t>(MediaKind::audio);
+         (file[kFlagsAt] & kKindMask) == static_cast<uint8_t>(kind);
+}
+
+}  // namespace
+
+bool is_audio_stream(std::span<const uint8_t> file) { return is_stream_of(MediaKind::audio, file); }
+bool is_video_stream(std::span<const uint8_t> file) { return is_stream_of(MediaKind::video, file); }
+
+uint64_t ticks_a_packet(const FileHeader& header) {
+  return header.kind == MediaKind::audio ? header.audio.block_samples : header.video.frame_ticks;
 }
 
 Status validate(const FileHeader& header) {
@@ -307,7 +337,7 @@ Status write_header(ByteWriter& out, const FileHeader& header) {
   } else {
     write_audio(bytes, header);
   }
-  bytes.set_u8(kLengthAt, static_cast<uint8_t>(bytes.size() + 2));  // at most 6+10+65+13+50 bytes: fits
+  bytes.set_u8(kLengthAt, static_cast<uint8_t>(bytes.size() + 2));  // at most 6+10+65+13+65 bytes: fits
   bytes.u16(crc16(bytes.view()));
   out.bytes(bytes.view());
   return {};

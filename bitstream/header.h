@@ -46,10 +46,13 @@ struct PictureInfo {      // image and video
 enum class Chroma : uint8_t { c400 = 0, c420 = 1, c422 = 2, c444 = 3 };
 
 struct VideoInfo {
-  uint32_t rate_numerator = 25;  // frames a second = numerator / denominator; both from 1
+  uint32_t rate_numerator = 25;  // ticks a second = numerator / denominator; both from 1
   uint32_t rate_denominator = 1;
   Chroma chroma = Chroma::c420;
   uint8_t chroma_location = 0;  // H.273, 0..5
+  uint32_t frame_ticks = 1;     // from a frame to the next where no time stamp is stored, 1..2^24
+  uint32_t aspect_numerator = 1, aspect_denominator = 1;  // width to height of a sample; both from 1
+  uint8_t quarter_turns = 0;    // clockwise, 0..3, to show the picture upright
   bool operator==(const VideoInfo&) const = default;
 };
 
@@ -87,6 +90,10 @@ uint64_t tile_count(const PictureInfo& picture);
 
 // By the first bytes alone: nothing is checked.
 bool is_audio_stream(std::span<const uint8_t> file);
+bool is_video_stream(std::span<const uint8_t> file);
+
+// Ticks from a packet to the next one where no time stamp is stored; video and audio.
+uint64_t ticks_a_packet(const FileHeader& header);
 
 // invalid_argument when a field is out of the range given above.
 Status validate(const FileHeader& header);

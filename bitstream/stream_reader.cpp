@@ -11,20 +11,31 @@ namespace {
 constexpr size_t kLengthAt = 4;  // of the header's length byte
 // A hostile stream could make the search check long packets at every byte: its whole work is bounded.
 constexpr uint64_t kSearchFactor = 64, kSearchFloor = 1 << 22;
+// Frames of video that a time stamp may tell to be lost: so many times those that the bytes suggest, and some more.
+constexpr uint64_t kPlausibleFactor = 16, kPlausibleLost = 64;
 constexpr size_t kLongestHead = 1 + 10 + 1 + 10;  // head, time stamp, quality, length
 
-// Bytes of the packet that starts here, as its head claims; 0 when the head is not whole or cannot be.
-uint64_t claimed_size(std::span<const uint8_t> bytes) {
+}  // namespace
+
+uint64_t max_video_payload(const PictureInfo& picture) {
+  constexpr uint64_t align = 64, room = 65535;
+  const auto padded = [](uint64_t side) { return (side + align - 1) / align * align; };
+  return 4 * padded(picture.width) * padded(picture.height) + room;
+}
+
+uint64_t StreamReader::claimed_size(std::span<const uint8_t> bytes) const {
   ByteReader in(bytes);
   const uint8_t head = in.u8();
   if (head & 16) in.varint();
   if (head & 32) in.u8();
   const uint64_t length = in.varint();
-  if (!in.ok() || length > kMaxAudioPayload) return 0;
+  if (!in.ok() || length > max_payload_) return 0;
   return in.position() + length + (head & 64 ? 4 : 2);
 }
 
-}  // namespace
+bool StreamReader::is_media(PacketKind kind) const {
+  return kind == PacketKind::key || (kind == PacketKind::predicted && header_.kind == MediaKind::video);
+}
 
 void StreamReader::push(std::span<const uint8_t> bytes) {
   buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(at_));
@@ -47,12 +58,11 @@ StreamReader::Event StreamReader::header_event() {
   const size_t length = bytes.size() > kLengthAt ? bytes[kLengthAt] : kLengthAt + 1;
   if (bytes.size() < std::max(length, kLengthAt + 1) && !finished_) return {};
   size_t size = 0;
-  auto header = parse_header(bytes, {}, &size);
+  auto header = parse_header(bytes, limits_, &size);
   if (!header) return stop(header.status());
   header_ = std::move(*header);
-  if (header_.kind != MediaKind::audio) {
-    return stop({ErrorCode::unsupported, std::string("the stream holds ") + media_name(header_.kind) + ", not sound"});
-  }
+  if (header_.kind == MediaKind::image) return stop({ErrorCode::unsupported, "the stream holds an image, neither sound nor video"});
+  if (header_.kind == MediaKind::video) max_payload_ = max_video_payload(header_.picture);
   header_seen_ = true;
   Event event;
   event.kind = Kind::header;
@@ -63,10 +73,10 @@ StreamReader::Event StreamReader::header_event() {
 
 StreamReader::Look StreamReader::look(size_t place, PacketView& view, Status* why) const {
   ByteReader in(rest(place), base_ + place);
-  auto found = read_packet(in, kMaxAudioPayload);
+  auto found = read_packet(in, max_payload_);
   if (found) {
     view = *found;
-    if (view.packet.kind != PacketKind::predicted) return Look::packet;
+    if (view.packet.kind != PacketKind::predicted || is_media(view.packet.kind)) return Look::packet;
     found = Result<PacketView>(error_at(ErrorCode::corrupt, base_ + place, "predicted packet in a stream of sound"));
   }
   if (why != nullptr) *why = found.status();
@@ -78,7 +88,7 @@ StreamReader::Event StreamReader::packet_event(const PacketView& view) {
   event.kind = Kind::packet;
   event.bytes = rest(at_).first(static_cast<size_t>(view.size));
   at_ += static_cast<size_t>(view.size);
-  next_time_ = view.packet.time_stamp.value_or(next_time_) + header_.audio.block_samples;
+  next_time_ = view.packet.time_stamp.value_or(next_time_) + ticks_a_packet(header_);
   ++packets_;
   packet_bytes_ += view.size;
   largest_ = std::max(largest_, view.size);
@@ -95,7 +105,7 @@ StreamReader::Event StreamReader::next() {
     const Look found = look(at_, view, &why);
     if (found == Look::incomplete && !finished_) return {};
     if (found != Look::packet) return resume(std::move(why));
-    if (view.packet.kind == PacketKind::key) return packet_event(view);
+    if (is_media(view.packet.kind)) return packet_event(view);
     if (view.packet.kind == PacketKind::index) {
       const auto after = rest(at_).subspan(static_cast<size_t>(view.size));
       if (after.size() < kFooterSize && !finished_) return {};
@@ -123,14 +133,16 @@ bool StreamReader::confirmed(size_t place, bool cut_off, bool& wait) const {
 
 // Goes on at `place` of the buffer; `guess` packets are missing, unless a time stamp tells their number.
 StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status damage) {
-  const uint64_t block = header_.audio.block_samples;
+  const uint64_t block = ticks_a_packet(header_);
   Event event;
   event.kind = Kind::lost;
   event.damage = std::move(damage);
   event.lost = guess;
   PacketView view;
-  if (look(place, view, nullptr) == Look::packet && view.packet.kind == PacketKind::key && view.packet.time_stamp.value_or(0) > next_time_) {
-    event.lost = (*view.packet.time_stamp - next_time_) / block;
+  if (look(place, view, nullptr) == Look::packet && is_media(view.packet.kind) && view.packet.time_stamp.value_or(0) > next_time_) {
+    const uint64_t told = (*view.packet.time_stamp - next_time_) / block;
+    // A video's frames need not follow each other evenly: a long pause is not taken for losses.
+    if (header_.kind == MediaKind::audio || told <= kPlausibleFactor * guess + kPlausibleLost) event.lost = told;
   }
   next_time_ += event.lost * block;
   at_ = place;
@@ -147,11 +159,11 @@ StreamReader::Event StreamReader::resume(Status damage) {
     }
     if (wait) return {};
   }
-  const uint64_t plausible = std::min<uint64_t>(kMaxAudioPayload, 8 * largest_ + 1024);
+  const uint64_t plausible = std::min<uint64_t>(max_payload_, 8 * largest_ + 1024);
   for (size_t place = at_ + 1; place < buffer_.size(); ++place) {
     const uint8_t first = buffer_[place];
-    const bool key = (first & 0x8F) == static_cast<uint8_t>(PacketKind::key);
-    if (!key && first != (static_cast<uint8_t>(PacketKind::index) | 64)) continue;
+    const bool media = (first & 0x80) == 0 && is_media(static_cast<PacketKind>(first & 0x0F));
+    if (!media && first != (static_cast<uint8_t>(PacketKind::index) | 64)) continue;
     const uint64_t size = claimed_size(rest(place));
     if (size > plausible || (size == 0 && buffer_.size() - place > kLongestHead)) continue;
     PacketView view;

@@ -1,5 +1,5 @@
-// Takes a stream of sound apart while it arrives: the header, then packet by packet, in bounded memory. Unlike parse_file() it goes on
-// behind damage: it finds the next packet whose checksum is right and says about how many were lost.
+// Takes a stream of sound or video apart while it arrives: the header, then packet by packet, in bounded memory. Unlike parse_file() it
+// goes on behind damage: it finds the next packet whose checksum is right and says about how many were lost.
 //
 //   StreamReader reader;
 //   for (;;) switch (const auto event = reader.next(); event.kind) {
@@ -21,13 +21,15 @@ namespace tessera::bitstream {
 
 // Bytes of an audio packet's payload, at most: what bounds the reader's memory.
 inline constexpr uint64_t kMaxAudioPayload = 65535;
+// The same of video: 32 bits a sample of the padded picture, and room for what does not grow with it.
+uint64_t max_video_payload(const PictureInfo& picture);
 
 class StreamReader {
  public:
   enum class Kind {
     need_bytes,  // push() or finish() first
     header,      // `bytes`: the file header
-    packet,      // `bytes`: a whole key packet with its framing
+    packet,      // `bytes`: a whole key packet, or in video a predicted one, with its framing
     lost,        // `lost` packets are missing here; `damage` says why
     end,         // nothing follows; `damage` is not ok when the stream ends too early or cannot be read on
   };
@@ -42,6 +44,8 @@ class StreamReader {
   void finish() { finished_ = true; }         // no bytes follow
   Event next();
 
+  explicit StreamReader(const Limits& limits = {}) : limits_(limits) {}
+
   const FileHeader& file_header() const { return header_; }  // after Kind::header
   uint64_t position() const { return base_ + at_; }          // bytes taken so far
 
@@ -51,6 +55,9 @@ class StreamReader {
   Look look(size_t place, PacketView& view, Status* why) const;
   // A whole packet, or the end, is there; with `cut_off` also a packet whose end is missing. `wait`: more bytes are needed to know.
   bool confirmed(size_t place, bool cut_off, bool& wait) const;
+  // Bytes of the packet that starts here, as its head claims; 0 when the head is not whole or cannot be.
+  uint64_t claimed_size(std::span<const uint8_t> bytes) const;
+  bool is_media(PacketKind kind) const;
   Event header_event();
   Event packet_event(const PacketView& view);
   Event resume(Status damage);
@@ -58,6 +65,8 @@ class StreamReader {
   Event stop(Status damage);
   std::span<const uint8_t> rest(size_t place) const { return std::span(buffer_).subspan(place); }
 
+  Limits limits_;
+  uint64_t max_payload_ = kMaxAudioPayload;
   std::vector<uint8_t> buffer_;
   size_t at_ = 0;          // of the buffer
   uint64_t base_ = 0;      // where the buffer starts in the stream

@@ -41,7 +41,7 @@ install(TARGETS tessera)
 set_target_properties(tessera PROPERTIES INSTALL_RPATH "${TESSERA_INSTALL_RPATH}")
 # The public headers and what they include, under the names by which they include each other.
 foreach(header bitstream/bytes.h bitstream/limits.h bitstream/header.h bitstream/packet.h bitstream/status.h bitstream/stream_reader.h
-               codec/audio.h codec/tessera.h codec/tessera_c.h)
+               codec/audio.h codec/tessera.h codec/tessera_c.h codec/video.h)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES "${CMAKE_SOURCE_DIR}/${header}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/tessera/${folder}")
 endforeach()

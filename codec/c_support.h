@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bitstream/status.h"
+#include "codec/tessera.h"
 #include "codec/tessera_c.h"
 
 namespace tessera::c {
@@ -19,6 +20,9 @@ inline constexpr size_t kMaxStruct = 4096;
 // The size of the struct in version 0.1: the least that is accepted. Once a struct has grown, its specialisation says the old size.
 template <class S>
 inline constexpr size_t kFirstSize = sizeof(S);
+
+template <>
+inline constexpr size_t kFirstSize<tsr_audio_format> = offsetof(tsr_audio_format, priming);
 
 inline Status invalid(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
@@ -82,6 +86,18 @@ inline Status check_reserved(uint32_t value, const char* name) {
 
 inline Status check_bytes(const void* bytes, size_t size, const char* name) {
   return bytes != nullptr || size == 0 ? Status() : invalid(std::string(name) + " is null");
+}
+
+inline Status device_of(int32_t device, Device& out) {
+  if (device != TSR_DEVICE_CPU && device != TSR_DEVICE_CUDA) return invalid("there is no device " + std::to_string(device));
+  out = device == TSR_DEVICE_CUDA ? Device::cuda : Device::cpu;
+  return {};
+}
+
+inline Status threads_of(int32_t threads, int& out) {
+  if (threads < 0) return invalid("the number of threads is negative");
+  out = threads;
+  return {};
 }
 
 inline const char* or_empty(const char* text) { return text == nullptr ? "" : text; }

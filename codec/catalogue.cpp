@@ -127,13 +127,17 @@ std::shared_ptr<Model> find(const std::string& folder, const std::string& name, 
 
 }  // namespace
 
-std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
+namespace {
+
+// As find(), the network moved to the device.
+template <class Model, class Load>
+std::shared_ptr<Model> find_on(Device device, const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Load load) {
   if (device == Device::cuda) {
     std::string why;
     if (!models::load_cuda(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
   }
-  return find<models::StillModel>(folder, name, hash, device, [&](const std::string& path) {
-    auto model = models::load_still(path);
+  return find<Model>(folder, name, hash, device, [&](const std::string& path) {
+    auto model = load(path);
     if (device == Device::cuda) {
 #ifdef TESSERA_WITH_CUDA
       models::cuda::register_kernels();
@@ -142,6 +146,16 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
     }
     return model;
   });
+}
+
+}  // namespace
+
+std::shared_ptr<models::StillModel> find_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
+  return find_on<models::StillModel>(device, folder, name, hash, models::load_still);
+}
+
+std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
+  return find_on<models::MotionModel>(device, folder, name, hash, models::load_motion);
 }
 
 std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash) {
@@ -171,6 +185,12 @@ Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
         info.parameters = static_cast<uint64_t>(network.params().count());
         info.encode_mmac_per_second = network.encode_macs() / 1e6;
         info.decode_mmac_per_second = network.decode_macs() / 1e6;
+      } else if (models::is_motion(w.metadata)) {
+        const models::Motion network(models::MotionConfig::from_json(entry("config")), models::Motion::Uninitialised{});
+        info.media = "video";
+        info.parameters = static_cast<uint64_t>(network.params().count());
+        info.encode_kmac_per_pixel = network.encode_macs() / 1000;
+        info.decode_kmac_per_pixel = network.decode_macs() / 1000;
       } else {
         const models::Still network(models::StillConfig::from_json(entry("config")), models::Still::Uninitialised{});
         info.media = "image";

@@ -9,6 +9,7 @@
 #include "codec/tessera.h"
 #include "models/audio/speech_model.h"
 #include "models/still_model.h"
+#include "models/video/motion_model.h"
 
 namespace tessera {
 
@@ -21,5 +22,8 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
 
 // The same for audio models, which stay on the CPU. Throws Failure: model_missing.
 std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash);
+
+// The same for video models. Throws Failure: model_missing, device.
+std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device);
 
 }  // namespace tessera

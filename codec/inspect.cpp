@@ -7,6 +7,7 @@
 #include "codec/guard.h"
 #include "codec/overfit_payload.h"
 #include "codec/tiling.h"
+#include "codec/video_format.h"
 
 namespace tessera {
 
@@ -27,6 +28,26 @@ uint64_t audio_samples(const bitstream::ParsedFile& file) {
   }
   const uint64_t dropped = a.priming + a.trailing;
   return end > dropped ? end - dropped : 0;
+}
+
+void describe_video(const bitstream::ParsedFile& file, StreamInfo& info) {
+  const bitstream::PictureInfo& p = file.header.picture;
+  const bitstream::VideoInfo& v = file.header.video;
+  info.width = p.width;
+  info.height = p.height;
+  info.channels = p.channels;
+  info.bit_depth = p.bit_depth;
+  info.colour = {p.colour.primaries, p.colour.transfer, p.colour.matrix, p.colour.full_range};
+  info.aspect_numerator = v.aspect_numerator;
+  info.aspect_denominator = v.aspect_denominator;
+  info.rotation = 90u * v.quarter_turns;
+  info.frames = file.packets.size();
+  const double tick = static_cast<double>(v.rate_denominator) / v.rate_numerator;  // seconds
+  info.frame_rate = 1 / (tick * v.frame_ticks);
+  for (const bitstream::PacketView& view : file.packets) info.key_frames += view.packet.kind == bitstream::PacketKind::key;
+  if (file.packets.empty()) return;
+  info.seconds = tick * static_cast<double>(file.packets.back().time_stamp - file.packets.front().time_stamp + v.frame_ticks);
+  info.bit_rate = 8.0 * static_cast<double>(info.file_bytes) / info.seconds;
 }
 
 }  // namespace
@@ -67,6 +88,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
       info.bit_rate = 8.0 * static_cast<double>(info.file_bytes) * a.sample_rate / static_cast<double>(info.samples);
     }
   }
+  if (h.kind == bitstream::MediaKind::video) describe_video(*parsed, info);
   std::map<std::string, uint64_t> sizes;
   uint64_t inside = parsed->header_bytes + parsed->metadata_bytes;
   std::vector<uint8_t> checksums;
@@ -91,7 +113,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   if (all_stored) info.stored_checksum = parsed->packets.size() == 1 ? only : bitstream::crc32c(checksums);
   info.sections.push_back({"header", parsed->header_bytes});
   if (parsed->metadata_bytes > 0) info.sections.push_back({"metadata", parsed->metadata_bytes});
-  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "network", "grids"}) {
+  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids"}) {
     if (sizes.contains(name)) info.sections.push_back({name, sizes[name]});
   }
   info.sections.push_back({"framing", stream.size() - std::min<uint64_t>(inside, stream.size())});
@@ -105,6 +127,10 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
       const auto sections = bitstream::read_sections(parsed->packets[0].packet.payload, parsed->packets[0].offset);
       if (!sections.ok()) return sections.status();
       info.decode_kmac_per_pixel = read_overfit_config(*sections, outputs_of(h.picture.channels)).macs() / 1000;
+    } else if (h.kind == bitstream::MediaKind::video) {
+      const double macs = find_video_model(folder, h.model_name, h.model_hash, Device::cpu)->network.decode_macs();
+      info.decode_kmac_per_pixel = macs / 1000;
+      info.predicted_memory = predicted_video_memory(h.picture, macs);
     } else {
       info.decode_kmac_per_pixel = find_model(folder, h.model_name, h.model_hash, Device::cpu)->network.decode_macs() / 1000;
     }

@@ -1,4 +1,4 @@
-// The sections of a tile that was coded by an overfitted network (docs/bitstream.md, section 4.6): network and grids to bytes and back.
+// The sections of a tile that was coded by an overfitted network (docs/bitstream.md, section 4.7): network and grids to bytes and back.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Adds the time of a scope to a total, in seconds.
+// Adds the time until its end to a total.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@ class Stopwatch {
   Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
-  double& total_;
+  double& total_;  // seconds
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -1,4 +1,4 @@
-// Tessera's public interface: still images in, .tsr streams out, and back; sound: codec/audio.h. No libtorch type appears here.
+// Tessera's public interface: still images in, .tsr streams out, and back; sound: codec/audio.h, video: codec/video.h. No libtorch type here.
 //
 //   auto encoder = tessera::ImageEncoder::create({.quality = 40});
 //   auto bytes = encoder->encode(view, {});            // Result<Bytes>
@@ -141,6 +141,12 @@ struct StreamInfo {
   uint32_t block_samples = 0;   // a packet
   double bit_rate = 0;          // bit/s of the whole file
   double decode_mmac_per_second = 0;  // of sound; 0 when the model is not available
+  // Video only: width to colour as for pictures, and the bit rate.
+  uint64_t frames = 0, key_frames = 0;
+  double frame_rate = 0;        // frames/s, nominal
+  double seconds = 0;           // from the first frame's time to the end of the last one
+  uint32_t aspect_numerator = 1, aspect_denominator = 1;  // width to height of a sample
+  uint32_t rotation = 0;        // degrees clockwise
 };
 
 // What one run of the encoder or decoder did.

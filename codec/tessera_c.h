@@ -1,5 +1,5 @@
 /*
- * Tessera's C interface: still images and sound to .tsr streams and back, for programs in C and for bindings. Manual: docs/c-api.md.
+ * Tessera's C interface: still images, sound and video to .tsr streams and back, for programs in C and for bindings. Manual: docs/c-api.md.
  *
  *   tsr_image_decoder* decoder = NULL;
  *   tsr_image* picture = NULL;
@@ -25,7 +25,7 @@
  *   any time. Reading functions that take a const handle (tsr_image, tsr_info, tsr_models) may run in several threads at once.
  *   The image networks of all handles share one pool of worker threads, whose size is that of the latest call.
  * - Strings are UTF-8 and end with a zero byte. In options NULL stands for the default.
- * - Audio and, later, video are packet by packet: one family of handles a medium, send, receive, flush.
+ * - Audio and video are packet by packet: one family of handles a medium, send, receive, flush.
  */
 #ifndef TESSERA_CODEC_TESSERA_C_H
 #define TESSERA_CODEC_TESSERA_C_H
@@ -234,7 +234,7 @@ typedef struct tsr_audio_packet {
 typedef struct tsr_audio_format {
   size_t struct_size;
   uint64_t channel_mask;  /* as in WAVEFORMATEXTENSIBLE; decoder only */
-  uint64_t block_samples; /* frames a packet; decoder only */
+  uint64_t block_samples; /* frames a packet */
   uint64_t preroll;       /* frames that seeking has to start earlier; decoder only */
   double bit_rate;        /* bit/s; encoder only */
   double delay;           /* seconds of coding and decoding, look-ahead not counted; encoder only */
@@ -242,6 +242,7 @@ typedef struct tsr_audio_format {
   uint32_t channels;
   uint32_t causal;        /* 1: no frame depends on a later one; decoder only */
   uint32_t reserved;
+  uint64_t priming;       /* frames of the packets' time line before the sound begins: what `time` of a packet has in addition */
 } tsr_audio_format;
 
 /* What an encoder or decoder has done so far. */
@@ -326,9 +327,153 @@ TSR_API tsr_code tsr_audio_decoder_receive(tsr_audio_decoder* decoder, tsr_audio
  * dropped. Exact from packet_time <= first + priming - preroll on. */
 TSR_API tsr_code tsr_audio_decoder_seek(tsr_audio_decoder* decoder, uint64_t packet_time, uint64_t first, tsr_error* error);
 
-/* ---- Streams of sound, taken apart -------------------------------------------------------------------------------------------------- */
+/* ---- Video ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Splits a stream of sound into its header and packets while it arrives, in bounded memory. Behind damage it goes on with the next packet
+/* What all frames of a video have in common; 4:2:0. */
+typedef struct tsr_video_format {
+  size_t struct_size;
+  uint32_t width;                /* luma samples; chroma planes have (width + 1) / 2 columns */
+  uint32_t height;               /* likewise */
+  uint32_t bit_depth;            /* 8 or 10; 8 */
+  tsr_colour colour;             /* four zeros: BT.709, limited range */
+  uint32_t chroma_location;      /* Chroma420SampleLocType of H.273: 0 (left) .. 5; 0 */
+  uint32_t rate_numerator;       /* one tick of the time stamps is rate_denominator / rate_numerator seconds; 25 / 1 */
+  uint32_t rate_denominator;
+  uint32_t frame_ticks;          /* from a frame to the next, as a rule; 1 */
+  uint32_t aspect_numerator;     /* width to height of a sample; 1 / 1 */
+  uint32_t aspect_denominator;
+  uint32_t rotation;             /* degrees clockwise to show it upright: 0, 90, 180, 270 */
+  uint32_t reserved;             /* 0 */
+} tsr_video_format;
+
+/* Fills in the defaults; width and height stay 0. */
+TSR_API void tsr_video_format_init(tsr_video_format* format, size_t struct_size);
+
+/* Planes Y, Cb, Cr of uint8_t at 8 bits, otherwise of native-endian uint16_t in 0..1023. */
+typedef struct tsr_video_view {
+  size_t struct_size;
+  const void* planes[3];
+  size_t strides[3]; /* bytes from one row to the next */
+  uint64_t time;     /* ticks; for an encoder later than the frame before */
+  int32_t quality;   /* 0..63, as the packet says; decoder only */
+  int32_t key;       /* 0 or 1. An encoder is told by 1 to code a key frame whatever the options say */
+  int32_t concealed; /* 0 or 1: not what was coded, since a packet is lost or damaged; decoder only */
+  uint32_t reserved; /* 0 */
+} tsr_video_view;
+
+/* A packet with its framing, or the index at the end of a stream. A stream is the header followed by the packets, byte after byte. */
+typedef struct tsr_video_packet {
+  size_t struct_size;
+  const uint8_t* data; /* NULL: none is ready */
+  size_t size;
+  uint64_t time;   /* ticks */
+  int32_t quality; /* 0..63 */
+  uint32_t key;    /* 1: depends on no other packet */
+  uint32_t index;  /* 1: the index for seeking, no frame */
+  uint32_t reserved;
+} tsr_video_packet;
+
+/* What an encoder or decoder has done so far. */
+typedef struct tsr_video_report {
+  size_t struct_size;
+  uint64_t frames;     /* coded or decoded, concealed ones not counted */
+  uint64_t key_frames;
+  uint64_t scene_cuts; /* key frames that the encoder placed where the scene changes */
+  uint64_t concealed;  /* frames given out that are not what was coded */
+  uint64_t bytes;      /* header, packets and index */
+  uint64_t symbols_coded;
+  uint64_t symbols_skipped;
+  uint64_t checked; /* packets whose stored checksum was compared */
+  double seconds_network;
+  double seconds_entropy;
+  double seconds_search; /* of motion vectors */
+  uint32_t symbol_checksum;
+  uint32_t reserved;
+} tsr_video_report;
+
+typedef struct tsr_video_encoder_options {
+  size_t struct_size;
+  const char* model;       /* "motion-lite" (for CPUs) or "motion" (for GPUs); NULL: chosen by the device */
+  const char* weights_dir; /* as above */
+  double bit_rate;         /* bit/s of the packets to aim at, instead of a quality; 0: quality decides */
+  double buffer;           /* seconds of the bit rate that a receiver's buffer holds; 1 */
+  int32_t quality;         /* 0 (smallest) .. 63 (best), of most frames; 32 */
+  int32_t scene_cuts;      /* 0 or 1: a key frame where a picture has nothing in common with the one before; 1 */
+  uint32_t keyint;         /* frames from one key frame to the next, at most; 0: only at the start and at scene cuts */
+  uint32_t refresh;        /* frames after which what has piled up beside the picture is dropped, 0: never; 32 */
+  int32_t effort;          /* 0..9: reach and precision of the motion search; 5 */
+  int32_t checksum;        /* 0 or 1: one byte a packet that proves the decoded symbols; 1 */
+  int32_t index;           /* 0 or 1: end with an index of the key frames, where there are several; 1 */
+  int32_t device;          /* TSR_DEVICE_CPU */
+  int32_t threads;         /* 0: all cores */
+  uint32_t reserved;       /* 0 */
+} tsr_video_encoder_options;
+
+TSR_API void tsr_video_encoder_options_init(tsr_video_encoder_options* options, size_t struct_size);
+
+typedef struct tsr_video_encoder tsr_video_encoder;
+
+/* One encoder codes one stream of one format. options NULL: the defaults. Errors: TSR_MODEL_MISSING, TSR_DEVICE, TSR_INVALID_ARGUMENT. */
+TSR_API tsr_code tsr_video_encoder_create(const tsr_video_encoder_options* options, const tsr_video_format* format,
+                                          tsr_video_encoder** encoder, tsr_error* error);
+TSR_API void tsr_video_encoder_free(tsr_video_encoder* encoder);
+TSR_API tsr_code tsr_video_encoder_get_format(const tsr_video_encoder* encoder, tsr_video_format* format);
+TSR_API tsr_code tsr_video_encoder_get_report(const tsr_video_encoder* encoder, tsr_video_report* report);
+
+/* The file header, valid until the encoder is freed. */
+TSR_API tsr_code tsr_video_encoder_get_header(const tsr_video_encoder* encoder, const uint8_t** header, size_t* size);
+
+/* Codes a frame; its packet can be received at once. */
+TSR_API tsr_code tsr_video_encoder_send(tsr_video_encoder* encoder, const tsr_video_view* frame, tsr_error* error);
+/* The video ends here; the remaining packets can be received, and nothing more be sent. */
+TSR_API tsr_code tsr_video_encoder_flush(tsr_video_encoder* encoder, tsr_error* error);
+/* The next packet, or data NULL and TSR_OK when none is ready. The bytes are valid until the next call with this encoder. */
+TSR_API tsr_code tsr_video_encoder_receive(tsr_video_encoder* encoder, tsr_video_packet* packet, tsr_error* error);
+
+typedef struct tsr_video_decoder_options {
+  size_t struct_size;
+  const char* weights_dir; /* as above */
+  uint64_t max_pixels;     /* limits as for images, checked by tsr_video_decoder_open() */
+  uint64_t max_memory;
+  uint64_t max_metadata;
+  uint32_t max_dimension;
+  int32_t device;          /* TSR_DEVICE_CPU */
+  int32_t threads;         /* 0: all cores */
+  int32_t strict;          /* 0 or 1: a packet that depends on a lost one is an error instead of a concealed frame; 0 */
+  int32_t symbols_only;    /* 0 or 1: prove the checksums, make no pictures; 0 */
+  int32_t ahead;           /* frames by which symbols may run ahead of pictures, on a thread of their own; so much later come frames; 0 */
+} tsr_video_decoder_options;
+
+TSR_API void tsr_video_decoder_options_init(tsr_video_decoder_options* options, size_t struct_size);
+
+typedef struct tsr_video_decoder tsr_video_decoder;
+
+TSR_API tsr_code tsr_video_decoder_create(const tsr_video_decoder_options* options, tsr_video_decoder** decoder, tsr_error* error);
+TSR_API void tsr_video_decoder_free(tsr_video_decoder* decoder);
+
+/* The file header: the first thing that a decoder gets, once. All other functions with a decoder are TSR_INVALID_ARGUMENT before. Errors:
+ * those of a broken header, TSR_UNSUPPORTED (no video), TSR_LIMIT, TSR_MODEL_MISSING. */
+TSR_API tsr_code tsr_video_decoder_open(tsr_video_decoder* decoder, const uint8_t* header, size_t size, tsr_error* error);
+TSR_API tsr_code tsr_video_decoder_get_format(const tsr_video_decoder* decoder, tsr_video_format* format);
+TSR_API tsr_code tsr_video_decoder_get_report(const tsr_video_decoder* decoder, tsr_video_report* report);
+
+/* One whole packet. After TSR_CORRUPT, TSR_TRUNCATED or TSR_UNSUPPORTED the packet has changed nothing: go on with
+ * tsr_video_decoder_lost(..., 1, ...). A packet that depends on a lost one gives the last picture again, marked as concealed; with `strict` it
+ * is TSR_CORRUPT. */
+TSR_API tsr_code tsr_video_decoder_send(tsr_video_decoder* decoder, const uint8_t* packet, size_t size, tsr_error* error);
+/* So many packets never came: each gives the last picture again, marked. The next key packet gives true pictures anew. */
+TSR_API tsr_code tsr_video_decoder_lost(tsr_video_decoder* decoder, uint64_t packets, tsr_error* error);
+/* The stream ends here. */
+TSR_API tsr_code tsr_video_decoder_flush(tsr_video_decoder* decoder, tsr_error* error);
+/* The frame that is ready, or planes NULL and TSR_OK when none is. Valid until the next call with this decoder. */
+TSR_API tsr_code tsr_video_decoder_receive(tsr_video_decoder* decoder, tsr_video_view* frame, tsr_error* error);
+/* Starts anew at any key packet: packets before the next one are skipped, and frames before `first` (ticks) are decoded without being
+ * given out. */
+TSR_API tsr_code tsr_video_decoder_seek(tsr_video_decoder* decoder, uint64_t first, tsr_error* error);
+
+/* ---- Streams of sound or video, taken apart --------------------------------------------------------------------------------------- */
+
+/* Splits a stream of sound or video into its header and packets while it arrives, in bounded memory. Behind damage it goes on with the next packet
  * whose checksum is right. */
 typedef struct tsr_reader tsr_reader;
 
@@ -403,7 +548,7 @@ typedef struct tsr_models tsr_models;
 typedef struct tsr_model_info {
   size_t struct_size;
   const char* name;
-  const char* media; /* "image" or "audio" */
+  const char* media; /* "image", "audio" or "video" */
   const char* file;
   const char* training; /* one line: data, steps, device minutes */
   uint64_t hash;

@@ -1,4 +1,5 @@
 // The C interface: sound, packet by packet, and the reader that takes its streams apart.
+#include "bitstream/header.h"
 #include "bitstream/stream_reader.h"
 #include "codec/audio.h"
 #include "codec/c_support.h"
@@ -16,6 +17,7 @@ struct tsr_audio_encoder {
 struct tsr_audio_decoder {
   AudioDecoder decoder;
   AudioBlock block;
+  uint64_t priming = 0;
   bool opened = false;
 };
 
@@ -102,7 +104,11 @@ void tsr_audio_encoder_free(tsr_audio_encoder* encoder) { delete encoder; }
 tsr_code tsr_audio_encoder_get_format(const tsr_audio_encoder* encoder, tsr_audio_format* format) {
   return call(nullptr, [&]() -> Status {
     if (encoder == nullptr) return invalid("encoder is null");
+    const auto header = bitstream::parse_header(encoder->encoder.header(), {});
+    if (!header) return header.status();
     tsr_audio_format f = TSR_INIT(tsr_audio_format);
+    f.block_samples = header->audio.block_samples;
+    f.priming = header->audio.priming;
     f.bit_rate = encoder->encoder.bit_rate();
     f.delay = encoder->encoder.delay();
     f.sample_rate = encoder->encoder.sample_rate();
@@ -176,7 +182,7 @@ tsr_code tsr_audio_decoder_create(const tsr_audio_decoder_options* options, tsr_
     d.symbols_only = o.symbols_only != 0;
     auto made = AudioDecoder::create(std::move(d));
     if (!made) return made.status();
-    *decoder = new tsr_audio_decoder{std::move(*made), {}, false};
+    *decoder = new tsr_audio_decoder{std::move(*made), {}, 0, false};
     return {};
   });
 }
@@ -189,6 +195,8 @@ tsr_code tsr_audio_decoder_open(tsr_audio_decoder* decoder, const uint8_t* heade
     if (decoder->opened) return invalid("the decoder has got a header already");
     TESSERA_RETURN_IF_ERROR(check_bytes(header, size, "header"));
     TESSERA_RETURN_IF_ERROR(decoder->decoder.open({header, size}));
+    // The decoder has found it right.
+    decoder->priming = bitstream::parse_header({header, size}, {})->audio.priming;
     decoder->opened = true;
     return {};
   });
@@ -205,6 +213,7 @@ tsr_code tsr_audio_decoder_get_format(const tsr_audio_decoder* decoder, tsr_audi
     f.sample_rate = d.sample_rate();
     f.channels = d.channels();
     f.causal = d.causal();
+    f.priming = decoder->priming;
     return write_struct(format, "format", f);
   });
 }

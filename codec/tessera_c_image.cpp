@@ -46,18 +46,6 @@ tsr_image_decoder_options decoder_defaults() {
   return o;
 }
 
-Status device_of(int32_t device, Device& out) {
-  if (device != TSR_DEVICE_CPU && device != TSR_DEVICE_CUDA) return invalid("there is no device " + std::to_string(device));
-  out = device == TSR_DEVICE_CUDA ? Device::cuda : Device::cpu;
-  return {};
-}
-
-Status threads_of(int32_t threads, int& out) {
-  if (threads < 0) return invalid("the number of threads is negative");
-  out = threads;
-  return {};
-}
-
 Progress progress_of(tsr_progress progress, void* user) {
   if (progress == nullptr) return {};
   return [progress, user](double done) { return progress(done, user) != 0; };

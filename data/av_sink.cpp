@@ -95,4 +95,9 @@ Status Sink::finish() {
   return {};
 }
 
+void Sink::keep() {
+  if (owned_ && fd_ >= 0) (void)::close(std::exchange(fd_, -1));
+  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) == 0) temporary_.clear();
+}
+
 }  // namespace tessera::media::av

@@ -29,6 +29,7 @@ class Sink {
 
   Status status() const;  // the first error: io
   Status finish();        // closes and renames. Errors: io, also those of earlier writes
+  void keep();            // after an error: gives what was written its name all the same
 
  private:
   Sink() = default;

@@ -188,7 +188,8 @@ class EncoderBackend : public VideoWriter::Backend {
 
 Result<std::unique_ptr<VideoWriter::Backend>> backend_for(const std::string& path,
                                                           const VideoWriterOptions& options) {
-  const std::string extension = path == kStandardStream ? "y4m" : av::extension_of(path);
+  // A standard stream or a device has no extension.
+  const std::string extension = path == kStandardStream || path.starts_with("/dev/") ? "y4m" : av::extension_of(path);
   if (extension == "y4m") return Y4mBackend::open(path, options);
   if (extension == "mkv") return EncoderBackend::open(path, "matroska", options);
   if (extension == "mp4" && options.lossless) {

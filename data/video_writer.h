@@ -27,7 +27,7 @@ struct VideoWriterOptions {
 // nothing. Not to be used by two threads at once.
 class VideoWriter {
  public:
-  // The extension decides: .y4m, .mp4, .mkv; "-" is y4m on standard output. Errors: io, invalid_argument
+  // The extension decides: .y4m, .mp4, .mkv; "-" is y4m on standard output, as are devices (/dev/...). Errors: io, invalid_argument
   // (extension, format, rates), unsupported (this FFmpeg lacks the encoder).
   static Result<VideoWriter> open(const std::string& path, const VideoWriterOptions& options);
   VideoWriter(VideoWriter&&) noexcept;

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
+#include <vector>
 
 #include "models/cpu_block.h"
 #include "models/parallel.h"
@@ -120,6 +121,57 @@ at::Tensor gate_cpu(const at::Tensor& x) {
   return out;
 }
 
+// One position with c * n channels, channel k * n + i, from or to n positions with c channels each.
+TESSERA_CLONES void split_channels(const float* in, float* out, int64_t c, int64_t n, const int64_t* places) {
+  for (int64_t i = 0; i < n; ++i) {
+    float* o = out + places[i];
+    for (int64_t k = 0; k < c; ++k) o[k] = in[k * n + i];
+  }
+}
+TESSERA_CLONES void join_channels(const float* in, float* out, int64_t c, int64_t n, const int64_t* places) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float* from = in + places[i];
+    for (int64_t k = 0; k < c; ++k) out[k * n + i] = from[k];
+  }
+}
+
+// Where the s x s fine positions of a coarse one lie, in a map of `width` fine positions with c channels.
+std::vector<int64_t> fine_places(int64_t s, int64_t width, int64_t c) {
+  std::vector<int64_t> places;
+  for (int64_t dy = 0; dy < s; ++dy) {
+    for (int64_t dx = 0; dx < s; ++dx) places.push_back((dy * width + dx) * c);
+  }
+  return places;
+}
+
+at::Tensor depth_to_space_cpu(const at::Tensor& x, int64_t s) {
+  const int64_t b = x.size(0), h = x.size(1), w = x.size(2), n = s * s, c = x.size(3) / n;
+  at::Tensor out = at::empty({b, h * s, w * s, c}, x.options());
+  const std::vector<int64_t> places = fine_places(s, w * s, c);
+  const float* in = x.const_data_ptr<float>();
+  float* o = out.data_ptr<float>();
+  parallel(b * h, 2, [&](int64_t begin, int64_t end) {
+    for (int64_t y = begin; y < end; ++y) {
+      for (int64_t i = 0; i < w; ++i) split_channels(in + (y * w + i) * c * n, o + (y * s * w * s + i * s) * c, c, n, places.data());
+    }
+  });
+  return out;
+}
+
+at::Tensor space_to_depth_cpu(const at::Tensor& x, int64_t s) {
+  const int64_t b = x.size(0), h = x.size(1) / s, w = x.size(2) / s, n = s * s, c = x.size(3);
+  at::Tensor out = at::empty({b, h, w, c * n}, x.options());
+  const std::vector<int64_t> places = fine_places(s, w * s, c);
+  const float* in = x.const_data_ptr<float>();
+  float* o = out.data_ptr<float>();
+  parallel(b * h, 2, [&](int64_t begin, int64_t end) {
+    for (int64_t y = begin; y < end; ++y) {
+      for (int64_t i = 0; i < w; ++i) join_channels(in + (y * s * w * s + i * s) * c, o + (y * w + i) * c * n, c, n, places.data());
+    }
+  });
+  return out;
+}
+
 // --- stock operators, used for gradients on the CPU and where the project's kernels are absent -----------------
 
 at::Tensor nchw(const at::Tensor& x) { return x.permute({0, 3, 1, 2}); }
@@ -225,11 +277,13 @@ at::Tensor depthwise3x3(const at::Tensor& x, const at::Tensor& weight, const at:
 at::Tensor gated_silu(const at::Tensor& x) { return Gate::apply(x.contiguous()); }
 
 at::Tensor depth_to_space(const at::Tensor& x, int64_t s) {
+  if (use_cpu_inference(x)) return depth_to_space_cpu(x.contiguous(), s);
   const int64_t b = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3) / (s * s);
   return x.reshape({b, h, w, c, s, s}).permute({0, 1, 4, 2, 5, 3}).reshape({b, h * s, w * s, c});
 }
 
 at::Tensor space_to_depth(const at::Tensor& x, int64_t s) {
+  if (use_cpu_inference(x)) return space_to_depth_cpu(x.contiguous(), s);
   const int64_t b = x.size(0), h = x.size(1) / s, w = x.size(2) / s, c = x.size(3);
   return x.reshape({b, h, s, w, s, c}).permute({0, 1, 3, 5, 2, 4}).reshape({b, h, w, c * s * s});
 }

@@ -30,6 +30,7 @@ test_packages=(
   libgtest-dev libbenchmark-dev
   # the rate-distortion bench: its Python environment, the codecs it compares with, a browser for its page
   python3-venv python3-dev gcc libjpeg-turbo-progs webp libavif-bin libjxl-tools ffmpeg chromium
+  patch make xz-utils                              # the patched FFmpeg
 )
 
 # Requirement, file, SHA-256. The versions are those that the torch wheel's own metadata asks for.

@@ -2,7 +2,7 @@
 //
 //   encode --pack P --out DIR          one stream a picture and quality, encoded on --device
 //   check DIR                          decodes all streams of DIR on --device; compares checksums, pictures
-//   speed                              in-process time of one picture size
+//   speed [--pack P] [--parallel N]    in-process time of one picture size; the pictures of a pack side by side, or a synthetic one
 //
 // apps/tessera-exactness/matrix.sh runs the whole matrix and prints a table.
 #include <CLI/CLI.hpp>
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/tessera/throughput.h"
 #include "codec/tessera.h"
 #include "data/pack.h"
 
@@ -42,29 +43,37 @@ void write(const fs::path& path, const Bytes& bytes) {
 
 struct Settings {
   std::string pack, folder, device = "cpu", weights;
-  int threads = 0, limit = 0, width = 1920, height = 1080, repeat = 20, quality = 32;
+  int threads = 0, limit = 0, width = 1920, height = 1080, repeat = 20, quality = 32, parallel = 0;
   std::vector<int> qualities = {8, 24, 40, 56};
   bool keep = false, compare = false;
   tessera::Device on() const { return device == "cuda" ? tessera::Device::cuda : tessera::Device::cpu; }
 };
 
-tessera::ImageEncoder encoder(const Settings& s, int quality) {
+tessera::EncoderOptions encoder_options(const Settings& s, int quality) {
   tessera::EncoderOptions options;
   options.quality = quality;
   options.device = s.on();
   options.threads = s.threads;
   options.weights_dir = s.weights;
-  auto made = tessera::ImageEncoder::create(options);
+  return options;
+}
+
+tessera::ImageEncoder encoder(const Settings& s, int quality) {
+  auto made = tessera::ImageEncoder::create(encoder_options(s, quality));
   if (!made.ok()) fail(made.status().message());
   return std::move(*made);
 }
 
-tessera::ImageDecoder decoder(const Settings& s) {
+tessera::DecoderOptions decoder_options(const Settings& s) {
   tessera::DecoderOptions options;
   options.device = s.on();
   options.threads = s.threads;
   options.weights_dir = s.weights;
-  auto made = tessera::ImageDecoder::create(options);
+  return options;
+}
+
+tessera::ImageDecoder decoder(const Settings& s) {
+  auto made = tessera::ImageDecoder::create(decoder_options(s));
   if (!made.ok()) fail(made.status().message());
   return std::move(*made);
 }
@@ -146,15 +155,43 @@ double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-int speed(const Settings& s) {
-  // Smooth waves and noise: about the rate of a photograph.
-  Bytes rgb(size_t{3} * static_cast<size_t>(s.width) * static_cast<size_t>(s.height));
+// Smooth waves and a little noise.
+Bytes synthetic_picture(size_t width, size_t height) {
+  Bytes rgb(3 * width * height);
   uint32_t state = 1;
   for (size_t i = 0; i < rgb.size(); ++i) {
     state = state * 1664525u + 1013904223u;
-    const double x = static_cast<double>(i / 3 % static_cast<size_t>(s.width)), y = static_cast<double>(i / 3 / static_cast<size_t>(s.width));
+    const double x = static_cast<double>(i / 3 % width), y = static_cast<double>(i / 3 / width);
     rgb[i] = static_cast<uint8_t>(128 + 60 * std::sin(x * 0.05 + y * 0.013) + 40 * std::sin(y * 0.11 - x * 0.02) + static_cast<double>(state >> 28));
   }
+  return rgb;
+}
+
+// The pictures of a pack in rows from the top left corner, cut at the right and at the bottom.
+Bytes mosaic(const std::string& path, size_t width, size_t height) {
+  auto pack = tessera::media::Pack::open(path);
+  if (!pack.ok()) fail(pack.status().message());
+  if (pack->size() == 0) fail(path + ": holds no pictures");
+  Bytes rgb(3 * width * height);
+  size_t next = 0;
+  for (size_t y = 0; y < height;) {
+    size_t tallest = 0;
+    for (size_t x = 0; x < width;) {
+      const tessera::media::PackedPicture& p = (*pack)[next++ % pack->size()];
+      if (p.width == 0 || p.height == 0) fail(path + ": holds an empty picture");
+      const size_t columns = std::min<size_t>(p.width, width - x), rows = std::min<size_t>(p.height, height - y);
+      for (size_t r = 0; r < rows; ++r) std::copy_n(p.rgb + 3 * r * p.width, 3 * columns, rgb.data() + 3 * ((y + r) * width + x));
+      x += columns;
+      tallest = std::max(tallest, rows);
+    }
+    y += tallest;
+  }
+  return rgb;
+}
+
+int speed(const Settings& s) {
+  const Bytes rgb = s.pack.empty() ? synthetic_picture(static_cast<size_t>(s.width), static_cast<size_t>(s.height))
+                                   : mosaic(s.pack, static_cast<size_t>(s.width), static_cast<size_t>(s.height));
   const tessera::ImageView view{rgb.data(), static_cast<uint32_t>(s.width), static_cast<uint32_t>(s.height), 3, 8, size_t{3} * static_cast<size_t>(s.width)};
   tessera::ImageEncoder enc = encoder(s, s.quality);
   tessera::ImageDecoder dec = decoder(s);
@@ -180,6 +217,11 @@ int speed(const Settings& s) {
   std::printf("%s %dx%d quality %d, %.3f bpp: encode %.1f ms (%.1f/s; last network %.1f, coder %.1f), decode %.1f ms (%.1f/s; last network %.1f, coder %.1f)\n",
               s.device.c_str(), s.width, s.height, s.quality, static_cast<double>(bytes) * 8 / s.width / s.height, median(e) * 1e3, 1 / median(e),
               er.seconds_network * 1e3, er.seconds_entropy * 1e3, median(d) * 1e3, 1 / median(d), dr.seconds_network * 1e3, dr.seconds_entropy * 1e3);
+  if (s.parallel > 1) {
+    const auto many = tessera::cli::measure_throughput(view, {}, encoder_options(s, s.quality), decoder_options(s), s.parallel, s.repeat);
+    if (!many.ok()) fail(many.status().message());
+    std::printf("  %d at once: %.1f encoded, %.1f decoded a second\n", s.parallel, many->encoded, many->decoded);
+  }
   return 0;
 }
 
@@ -207,10 +249,12 @@ int main(int argc, char** argv) {
   c->add_flag("--compare", s.compare, "compare the decoded pictures with the reference");
   CLI::App* t = app.add_subcommand("speed", "time in this process");
   common(t);
-  t->add_option("--width", s.width, "pixels");
-  t->add_option("--height", s.height, "pixels");
+  t->add_option("--width", s.width, "pixels")->check(CLI::Range(1, 65535));
+  t->add_option("--height", s.height, "pixels")->check(CLI::Range(1, 65535));
   t->add_option("--repeat", s.repeat, "repetitions; the median counts");
-  t->add_option("--quality", s.quality, "0..63");
+  t->add_option("--quality", s.quality, "0..63")->check(CLI::Range(0, 63));
+  t->add_option("--pack", s.pack, "pictures to code; a synthetic one without it");
+  t->add_option("--parallel", s.parallel, "also pictures a second when so many are coded at once")->check(CLI::Range(0, 64));
   CLI11_PARSE(app, argc, argv);
   return *e ? encode(s) : *c ? check(s) : speed(s);
 }

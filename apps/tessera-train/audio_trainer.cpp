@@ -162,7 +162,7 @@ class Run {
     flat_->bind_training(type);
     judge_flat_->bind_training(type);
     const double total = phase.minutes * 60 * options_.clock_scale;
-    StepGraph graph([&] { step(phase); }, options_.cuda);
+    StepGraph graph([&] { step(phase); }, options_.cuda && options_.graph);
     phase_step_ = step_;
     set_rate(phase, 0);
     sums_.zero_();

@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   tessera::train::VideoRunOptions video;
   app.add_option("--pictures", video.pictures, "video models: picture pack for synthetic motion");
   app.add_option("--eval-frames", video.eval_frames, "video models: evaluate at most so many frames of each clip");
+  app.add_flag("!--no-graph", options.graph, "CUDA: run each step kernel by kernel instead of as one graph (slower; for looking for faults)");
   app.add_flag("--evaluate-only", video.evaluate_only, "video models: evaluate the weights --init on --eval, train nothing");
   CLI11_PARSE(app, argc, argv);
   options.cuda = device == "cuda";

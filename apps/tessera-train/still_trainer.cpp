@@ -110,7 +110,7 @@ class Run {
   bool run_phase(const Phase& phase) {
     flat_->bind_training(phase.mixed_precision && options_.cuda ? at::kBFloat16 : at::kFloat);
     const double total = phase.minutes * 60 * options_.clock_scale;
-    StepGraph graph([&] { step(phase); }, options_.cuda);
+    StepGraph graph([&] { step(phase); }, options_.cuda && options_.graph);
     set_rate(phase, 0);
     const Clock::time_point begin = Clock::now();
     const double already = phase_seconds_;

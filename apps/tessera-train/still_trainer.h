@@ -18,6 +18,7 @@ struct RunOptions {
   std::string data_name;   // what the training record says of the data
   uint32_t revision = 1;
   bool cuda = false;
+  bool graph = true;  // CUDA: the step as one graph; without it kernel by kernel, for looking for faults
   int64_t max_steps = 0;   // 0: by the clock
   double checkpoint_minutes = 2.0;
   int64_t log_every = 500;

@@ -31,8 +31,7 @@ struct VideoRecipe {
   std::string to_json() const;
 };
 
-// Steps of quality added to frame t: every eighth frame is better, every second a little. Frame 0 is the key frame.
-inline constexpr int kQualityPattern[8] = {8, 0, 4, 0, 4, 0, 4, 0};
+using models::kQualityPattern;  // of a sample's frames
 
 bool is_video_recipe(const std::string& path);               // throws std::runtime_error when it cannot be read
 VideoRecipe load_video_recipe(const std::string& path);      // throws std::runtime_error with the file's name and the cause

@@ -160,10 +160,10 @@ class Run {
     torch::autograd::backward({l.loss}, {});
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
-    sums_.narrow(0, 0, 4).add_(l.stats.select(0, 0));
-    if (t > 1) sums_.narrow(0, 4, 4).add_(l.stats.narrow(0, 1, t - 1).mean(0));
-    sums_.narrow(0, 8, 1).add_(l.loss.detach());
-    sums_.narrow(0, 9, 1).add_(1);
+    // A step whose loss is not finite changed nothing, and must not spoil the log.
+    const at::Tensor predicted = t > 1 ? l.stats.narrow(0, 1, t - 1).mean(0) : at::zeros_like(l.stats.select(0, 0));
+    const at::Tensor parts = at::cat({l.stats.select(0, 0), predicted, l.loss.detach().reshape({1}), at::ones({1}, real)});
+    sums_.add_(at::where(at::isfinite(parts.sum()), parts, at::zeros_like(parts)));
   }
 
   bool run_phase(const VideoPhase& phase) {
@@ -174,7 +174,7 @@ class Run {
     const at::Tensor pattern = at::tensor(bonus).reshape({1, phase.frames}).to(device_);
     sums_ = at::zeros({10}, flat_->master.options());
     const double total = phase.minutes * 60 * run.clock_scale;
-    StepGraph graph([&] { step(phase, pattern); }, run.cuda);
+    StepGraph graph([&] { step(phase, pattern); }, run.cuda && run.graph);
     set_rate(phase, 0);
     Clock::time_point begin = Clock::now();
     const double already = phase_seconds_;
@@ -210,12 +210,12 @@ class Run {
     const at::Tensor s = sums_.cpu().clone();
     sums_.zero_();
     const float* v = s.const_data_ptr<float>();
-    const double n = v[9], loss = v[8] / n, skipped = static_cast<double>(optimizer_->skipped.cpu().item<float>());
+    const double n = std::max(1.f, v[9]), loss = v[8] / n, skipped = static_cast<double>(optimizer_->skipped.cpu().item<float>());
     std::string line = text_of("step %lld s %.0f loss %.4f key bpp %.4f psnr %.3f", static_cast<long long>(step_), phase_seconds_, loss, v[0] / n, -10 * v[2] / n);
     if (phase.frames > 1) line += text_of(" next bpp %.4f vectors %.4f psnr %.3f", v[4] / n, v[5] / n, -10 * v[6] / n);
     const double pixels = static_cast<double>(phase.batch * phase.frames * phase.crop * phase.crop) / 1e6;
     say(line + text_of(" lr %.2e skipped %.0f steps/s %.2f Mpx/s %.1f", rate_now_, skipped, steps_a_second, pixels * steps_a_second));
-    if (std::isfinite(loss) && skipped <= 0.05 * static_cast<double>(step_) + 50) return true;
+    if (v[9] > 0 && skipped <= 0.05 * static_cast<double>(step_) + 50) return true;
     say("training broke down: the loss is not finite");
     return false;
   }

@@ -13,6 +13,7 @@
 #include "apps/tessera/psnr.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/throughput.h"
+#include "apps/tessera/video.h"
 #include "data/picture_io.h"
 
 namespace tessera::cli {
@@ -103,7 +104,7 @@ Status bench_file(const std::string& file, int quality, const BenchOptions& opti
   if (!row) return row.status();
   row->quality = quality;
   if (options.parallel > 1) {
-    const auto throughput = measure_throughput(*picture, encoder_options, decoder_options, options.parallel, options.repetitions);
+    const auto throughput = measure_throughput(view_of(*picture), metadata_of(*picture), encoder_options, decoder_options, options.parallel, options.repetitions);
     if (!throughput) return throughput.status();
     row->throughput = *throughput;
   }
@@ -137,6 +138,70 @@ void bench_sound(const std::vector<std::string>& files, const BenchOptions& opti
   }
 }
 
+nlohmann::ordered_json to_json(const VideoTimes& row) {
+  const double frames = static_cast<double>(row.frames);
+  nlohmann::ordered_json json = {{"file", row.file}, {"model", row.model}, {"width", row.width}, {"height", row.height}, {"frames", row.frames},
+                                 {"key_frames", row.key_frames}};
+  if (row.asked > 0) {
+    json["asked"] = row.asked;
+  } else {
+    json["quality"] = row.quality;
+  }
+  json["bit_rate"] = row.bit_rate;
+  json["bpp"] = row.bpp;
+  json["psnr_y_db"] = row.psnr_y;
+  json["psnr_u_db"] = row.psnr_u;
+  json["psnr_v_db"] = row.psnr_v;
+  json["psnr_611_db"] = row.psnr();
+  json["encode_seconds"] = row.encode_seconds;
+  json["decode_seconds"] = row.decode_seconds;
+  json["encode_frames_per_second"] = frames / row.encode_seconds;
+  json["decode_frames_per_second"] = frames / row.decode_seconds;
+  json["encode_network_seconds"] = row.encode_network_seconds;
+  json["encode_search_seconds"] = row.encode_search_seconds;
+  json["encode_entropy_seconds"] = row.encode_entropy_seconds;
+  json["decode_network_seconds"] = row.decode_network_seconds;
+  json["decode_entropy_seconds"] = row.decode_entropy_seconds;
+  return json;
+}
+
+// Video at each quality, or at each bit rate where some are named.
+void bench_video(const std::vector<std::string>& files, const BenchOptions& options, nlohmann::ordered_json& list, int& code) {
+  struct Point {
+    int quality;
+    double bit_rate;
+  };
+  std::vector<Point> points;
+  for (const double rate : options.bit_rates) {
+    if (rate > 0) points.push_back({EncodeOptions{}.quality, rate});
+  }
+  if (points.empty()) {
+    for (const int quality : options.qualities) points.push_back({quality, 0});
+  }
+  if (!options.common.json) {
+    fmt::print("{:<12} {:>3} {:>9} {:>8} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}  file\n", "model", "q", "kbit/s", "bpp", "Y dB", "U dB", "V dB", "6:1:1 dB",
+               "enc fps", "dec fps");
+  }
+  for (const Point& point : points) {
+    for (const std::string& file : files) {
+      const auto row = time_video(file, point.quality, point.bit_rate, options);
+      if (!row) {
+        const int failed = fail(named(file, row.status()));
+        if (code == kExitOk) code = failed;
+        continue;
+      }
+      if (options.common.json) {
+        list.push_back(to_json(*row));
+        continue;
+      }
+      const double frames = static_cast<double>(row->frames);
+      fmt::print("{:<12} {:>3} {:>9.1f} {:>8.4f} {:>7.3f} {:>7.3f} {:>7.3f} {:>8.3f} {:>9.2f} {:>9.2f}  {}\n", row->model,
+                 point.bit_rate > 0 ? "-" : std::to_string(row->quality), row->bit_rate / 1e3, row->bpp, row->psnr_y, row->psnr_u, row->psnr_v, row->psnr(),
+                 frames / row->encode_seconds, frames / row->decode_seconds, file);
+    }
+  }
+}
+
 }  // namespace
 
 int bench_command(const BenchOptions& options) {
@@ -148,11 +213,13 @@ int bench_command(const BenchOptions& options) {
   if (!decoder) return fail(decoder.status());
   auto list = nlohmann::ordered_json::array();
   int code = kExitOk;
-  std::vector<std::string> pictures, sounds;
+  std::vector<std::string> pictures, sounds, videos;
   for (const std::string& file : options.common.files) {
     const auto type = type_of_input(file);
-    (type && *type == MediaType::sound ? sounds : pictures).push_back(file);  // what cannot be read fails with the pictures
+    const MediaType kind = type ? *type : MediaType::picture;  // what cannot be read fails with the pictures
+    (kind == MediaType::sound ? sounds : kind == MediaType::video ? videos : pictures).push_back(file);
   }
+  if (!videos.empty()) bench_video(videos, options, list, code);
   if (!sounds.empty()) bench_sound(sounds, options, list, code);
   if (!options.common.json && !pictures.empty()) {
     fmt::print("{:>3} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}  file\n", "q", "bpp", "PSNR dB", "enc ms",

@@ -52,19 +52,20 @@ void add_output(CLI::App& command, Output& output, bool& overwrite) {
   command.add_flag("-n,--no-overwrite", output.keep_existing, "Fail where an output exists")->excludes(force);
 }
 
-// "6000", "6k", "6.5K" in bit/s. Throws CLI::ValidationError.
+// "6000", "6k", "6.5K", "1.5M" in bit/s. Throws CLI::ValidationError.
 double bit_rate_of(const std::string& text) {
   char* end = nullptr;
   double value = std::strtod(text.c_str(), &end);
   if (end != text.c_str() && (*end == 'k' || *end == 'K')) value *= 1000, ++end;
+  if (end != text.c_str() && *end == 'M') value *= 1e6, ++end;
   if (end == text.c_str() || *end != '\0' || !(value > 0 && value < 1e9)) {
-    throw CLI::ValidationError("--bitrate", text + " is no bit rate: 6000 or 6k");
+    throw CLI::ValidationError("--bitrate", text + " is no bit rate: 6000, 6k or 1.5M");
   }
   return value;
 }
 
 void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
-  auto* c = app.add_subcommand("encode", "Encode pictures (PNG, JPEG, WebP, TIFF, PPM, BMP) and sound (what FFmpeg reads) to .tsr streams");
+  auto* c = app.add_subcommand("encode", "Encode pictures (PNG, JPEG, WebP, TIFF, PPM, BMP), sound and video (what FFmpeg reads) to .tsr streams");
   add_files(*c, o.common, "IN [OUT.tsr], or IN... with --out-dir; - for a standard stream");
   auto* quality = c->add_option("-q,--quality", o.quality, "0 (smallest) to 63 (best) (32)")
                       ->check(CLI::Range(0, 63).description(""))
@@ -74,14 +75,19 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->excludes(quality)
       ->type_name("X");
   c->add_option_function<std::string>("--bitrate", [&o](const std::string& text) { o.bit_rate = bit_rate_of(text); },
-                                      "Sound: bit/s of the whole file, or with a k (speech: 6k, sound: 12k)")
+                                      "Sound and video: bit/s of the whole file, or with a k or M (speech: 6k, sound: 12k)")
       ->excludes(quality)
       ->type_name("RATE");
   c->add_flag("--low-delay", o.low_delay, "Sound: packets of about 25 ms, and the model's causal variant");
+  c->add_option("--keyint", o.keyint, "Video: frames from one key frame to the next at most; 0: only at scene cuts (0)")->type_name("N");
+  c->add_flag("!--no-scenecut", o.scene_cuts, "Video: no key frames at scene cuts");
+  c->add_option("--buffer", o.buffer, "Video with --bitrate: seconds of it that a receiver's buffer holds (1)")
+      ->check(CLI::Range(0.02, 3600.0).description(""))
+      ->type_name("S");
   c->add_option("--model,--codec", o.model,
-                "Model (still; sound: speech or sound, by channels and rate); see tessera models; overfit: train a network for the picture")
+                "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit: train a network for the picture")
       ->type_name("NAME");
-  c->add_option("--effort", o.effort, "0 to 9 (5); still: from 7 on the latents are refined: 25, 75, 250 rounds; overfit: 60 to 100 000 steps of training")
+  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; overfit: 60 to 100 000 steps")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
@@ -94,11 +100,11 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
 }
 
 void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
-  auto* c = app.add_subcommand("decode", "Decode .tsr streams to pictures and sound");
+  auto* c = app.add_subcommand("decode", "Decode .tsr streams to pictures, sound and video");
   add_files(*c, o.common, "IN.tsr [OUT], or IN.tsr... with --out-dir; - for a standard stream");
   c->add_option("--format", o.format,
-                "png, jpg, webp, tif, ppm, pgm, bmp; wav, flac, opus, mp4 (by the output's extension, or png and wav)")
-      ->check(CLI::IsMember({"png", "jpg", "jpeg", "webp", "tif", "tiff", "ppm", "pgm", "bmp", "wav", "flac", "opus", "mp4", "m4a"})
+                "png, jpg, webp, tif, ppm, pgm, bmp; wav, flac, opus, mp4; y4m, mp4, mkv (by the output's extension, or png, wav and mp4)")
+      ->check(CLI::IsMember({"png", "jpg", "jpeg", "webp", "tif", "tiff", "ppm", "pgm", "bmp", "wav", "flac", "opus", "mp4", "m4a", "y4m", "mkv"})
                   .description(""))
       ->type_name("EXT");
   c->add_option("--max-pixels", o.max_pixels, "Refuse larger pictures (268435456)")->type_name("N");
@@ -137,7 +143,7 @@ void add_models(CLI::App& app, Common& o, int& code) {
 
 void add_bench(CLI::App& app, BenchOptions& o, int& code) {
   auto* c = app.add_subcommand("bench", "Time encoding and decoding in this process");
-  add_files(*c, o.common, "Pictures and sound");
+  add_files(*c, o.common, "Pictures, sound and video");
   c->add_option("-q,--quality", o.qualities, "Qualities, separated by commas (16,32,48)")
       ->delimiter(',')
       ->check(CLI::Range(0, 63).description(""))
@@ -148,13 +154,14 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
   c->add_option_function<std::vector<std::string>>("--bitrate", [&o](const std::vector<std::string>& texts) {
      o.bit_rates.clear();
      for (const std::string& text : texts) o.bit_rates.push_back(bit_rate_of(text));
-   }, "Sound: bit rates, separated by commas (speech: 6k, sound: 12k)")
+   }, "Sound and video: bit rates, separated by commas (speech: 6k, sound: 12k)")
       ->delimiter(',')
       ->type_name("RATE,...");
   c->add_option("--parallel", o.parallel, "Also code so many pictures at once, and print how many a second (1)")
       ->check(CLI::Range(1, 64).description(""))
       ->type_name("N");
-  c->add_option("--model", o.model, "Model (still; sound: speech or sound)")->type_name("NAME");
+  c->add_option("--frames", o.frames, "Video: at most so many frames; 0: all (0)")->type_name("N");
+  c->add_option("--model", o.model, "Model (still; sound: speech or sound; video: motion-lite or motion)")->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5)")->check(CLI::Range(0, 9).description(""))->type_name("N");
   add_json(*c, o.common);
   add_machine(*c, o.common);

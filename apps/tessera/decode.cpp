@@ -1,10 +1,11 @@
-// `tessera decode`: streams in, pictures or sound out.
+// `tessera decode`: streams in, pictures, sound or video out.
 #include <optional>
 
 #include "apps/tessera/batch.h"
 #include "apps/tessera/convert.h"
 #include "apps/tessera/media_kind.h"
 #include "apps/tessera/sound.h"
+#include "apps/tessera/video.h"
 #include "data/byte_file.h"
 #include "data/picture_io.h"
 
@@ -33,6 +34,7 @@ class DecodeWorker {
     const auto type = type_of_stream(job.input);
     if (!type) return type.status();
     if (*type == MediaType::sound) return decode_sound(job, options_, decoder_options_.progress, outcome);
+    if (*type == MediaType::video) return decode_video(job, options_, decoder_options_.threads, decoder_options_.progress, outcome);
     auto stream = media::read_file(job.input);
     if (!stream) return stream.status();
     if (!decoder_) {
@@ -72,13 +74,15 @@ int decode_command(const DecodeOptions& options) {
     const bool own_name = !options.output.out_dir.empty() || options.common.files.size() == 1;
     if (own_name && options.format.empty() && job.output != "-") {
       const auto type = type_of_stream(job.input);
-      if (type && *type == MediaType::sound) job.output = std::filesystem::path(job.output).replace_extension("wav").string();
+      const char* own = type && *type == MediaType::sound ? "wav" : type && *type == MediaType::video ? "mp4" : nullptr;
+      if (own != nullptr) job.output = std::filesystem::path(job.output).replace_extension(own).string();
     }
     // Known before any work: the extension of an output that the user named.
     const bool special = job.output == "-" || job.output.rfind("/dev/", 0) == 0;
-    if (options.format.empty() && !special && !media::format_of_name(job.output) && !is_sound_extension(lower_extension(job.output))) {
+    if (options.format.empty() && !special && !media::format_of_name(job.output) && !is_sound_extension(lower_extension(job.output)) &&
+        !is_video_extension(lower_extension(job.output))) {
       return fail({ErrorCode::invalid_argument,
-                   job.output + ": the extension is none of png, jpg, webp, tif, ppm, pgm, bmp, wav, flac, opus, mp4, m4a"}),
+                   job.output + ": the extension is none of png, jpg, webp, tif, ppm, pgm, bmp, wav, flac, opus, mp4, m4a, y4m, mkv"}),
              kExitUsage;
     }
   }

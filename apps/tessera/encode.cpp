@@ -1,4 +1,4 @@
-// `tessera encode`: pictures or sound in, streams out.
+// `tessera encode`: pictures, sound or video in, streams out.
 #include <memory>
 #include <optional>
 
@@ -7,6 +7,7 @@
 #include "apps/tessera/interrupt.h"
 #include "apps/tessera/media_kind.h"
 #include "apps/tessera/sound.h"
+#include "apps/tessera/video.h"
 #include "data/byte_file.h"
 #include "data/picture_io.h"
 
@@ -44,9 +45,12 @@ class EncodeWorker {
     TESSERA_RETURN_IF_ERROR(check_output(job.output, options_.output.keep_existing));
     const auto type = type_of_input(job.input);
     if (!type) return type.status();
-    if (*type == MediaType::sound) return encode_sound(job, options_, encoder_options_.progress, outcome);
+    if (*type == MediaType::video && !is_sound_model(options_.model)) {
+      return encode_video(job, options_, encoder_options_.threads, encoder_options_.progress, outcome);
+    }
+    if (*type != MediaType::picture) return encode_sound(job, options_, encoder_options_.progress, outcome);
     if (options_.bit_rate || options_.low_delay) {
-      return {ErrorCode::invalid_argument, "--bitrate and --low-delay are for sound; a picture takes --quality or --bpp"};
+      return {ErrorCode::invalid_argument, "--bitrate and --low-delay are for sound and video; a picture takes --quality or --bpp"};
     }
     auto picture = media::read_picture(job.input);
     if (!picture) return picture.status();
@@ -66,6 +70,9 @@ class EncodeWorker {
   }
 
  private:
+  // Asked for by name: of a video file the sound alone is wanted.
+  static bool is_sound_model(const std::string& name) { return name.starts_with("speech") || name.starts_with("sound"); }
+
   const EncodeOptions& options_;
   EncoderOptions encoder_options_;
   std::optional<ImageEncoder> encoder_;

@@ -5,14 +5,35 @@
 #include <optional>
 
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/media_kind.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/sound.h"
-#include "data/byte_file.h"
+#include "apps/tessera/video.h"
 
 namespace tessera::cli {
 namespace {
 
 std::string hex(uint64_t value, int digits) { return fmt::format("{:0{}x}", value, digits); }
+
+void add_video(nlohmann::ordered_json& json, const StreamInfo& info) {
+  json["width"] = info.width;
+  json["height"] = info.height;
+  json["bit_depth"] = info.bit_depth;
+  json["colour"] = {{"primaries", info.colour.primaries},
+                    {"transfer", info.colour.transfer},
+                    {"matrix", info.colour.matrix},
+                    {"full_range", info.colour.full_range}};
+  json["aspect"] = {info.aspect_numerator, info.aspect_denominator};
+  json["rotation"] = info.rotation;
+  json["frames"] = info.frames;
+  json["key_frames"] = info.key_frames;
+  json["frame_rate"] = info.frame_rate;
+  json["seconds"] = info.seconds;
+  json["quality"] = info.quality;
+  json["bit_rate"] = info.bit_rate;
+  json["decode_kmac_per_pixel"] = info.decode_kmac_per_pixel;
+  json["predicted_memory"] = info.predicted_memory;
+}
 
 void add_picture(nlohmann::ordered_json& json, const StreamInfo& info) {
   json["width"] = info.width;
@@ -53,6 +74,8 @@ nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,
   json["media"] = info.media;
   if (info.media == "audio") {
     add_sound(json, info);
+  } else if (info.media == "video") {
+    add_video(json, info);
   } else {
     add_picture(json, info);
   }
@@ -78,6 +101,14 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
   if (info.media == "audio") {
     line("sound", fmt::format("{} Hz, {} channel{}, {:.3f} s, {} samples", info.sample_rate, info.channels, info.channels == 1 ? "" : "s",
                               seconds_of(info), info.samples));
+  } else if (info.media == "video") {
+    line("size", fmt::format("{}x{}, 4:2:0, {} bits{}{}", info.width, info.height, info.bit_depth,
+                             info.aspect_numerator == info.aspect_denominator ? "" : fmt::format(", samples {}:{}", info.aspect_numerator, info.aspect_denominator),
+                             info.rotation == 0 ? "" : fmt::format(", to be turned by {} degrees", info.rotation)));
+    line("frames", fmt::format("{}, {} key, {:.3f} a second, {:.3f} s", info.frames, info.key_frames, info.frame_rate, info.seconds));
+    line("colour", fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries, info.colour.transfer,
+                               info.colour.matrix, info.colour.full_range ? "full" : "limited"));
+    line("quality", std::to_string(info.quality));
   } else {
     line("size", fmt::format("{}x{}, {} channels, {} bits", info.width, info.height, info.channels, info.bit_depth));
     line("colour", fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries, info.colour.transfer,
@@ -89,6 +120,9 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
   if (info.media == "audio") {
     line("packets", fmt::format("{} of {:.0f} ms", info.packets, 1e3 * info.block_samples / std::max(1u, info.sample_rate)));
     line("bytes", fmt::format("{} ({:.3f} kbit/s)", info.file_bytes, info.bit_rate / 1e3));
+  } else if (info.media == "video") {
+    line("bytes", fmt::format("{} ({:.1f} kbit/s, {:.4f} bpp)", info.file_bytes, info.bit_rate / 1e3,
+                              8.0 * static_cast<double>(info.file_bytes) / (pixels * static_cast<double>(std::max<uint64_t>(1, info.frames)))));
   } else {
     line("packets", info.tiles > 1 ? fmt::format("{} ({} tiles of {} pixels)", info.packets, info.tiles, info.tile_size)
                                    : std::to_string(info.packets));
@@ -105,14 +139,14 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
                          ? fmt::format("{:.1f} million multiply-adds a second", info.decode_mmac_per_second)
                          : fmt::format("{:.1f} kMAC/pixel, {} MiB", info.decode_kmac_per_pixel, info.predicted_memory >> 20));
   }
-  if (info.media != "audio") line("checksum", info.stored_checksum ? hex(*info.stored_checksum, 8) : "none stored");
-  if (decoded && info.media == "audio") line("decoded", hex(*decoded, 8));
-  if (decoded && info.media != "audio") line("decoded", hex(*decoded, 8) + (info.stored_checksum ? ", as stored" : ""));
+  if (info.media == "image") line("checksum", info.stored_checksum ? hex(*info.stored_checksum, 8) : "none stored");
+  if (decoded && info.media != "image") line("decoded", hex(*decoded, 8));
+  if (decoded && info.media == "image") line("decoded", hex(*decoded, 8) + (info.stored_checksum ? ", as stored" : ""));
 }
 
 // Prints into `list` with --json, otherwise on standard output.
 Status info_of(const std::string& file, const InfoOptions& options, nlohmann::ordered_json& list) {
-  auto stream = media::read_file(file);
+  auto stream = read_stream(file);
   if (!stream) return stream.status();
   auto info = inspect(*stream, options.common.weights_dir);
   if (!info) return info.status();
@@ -120,6 +154,10 @@ Status info_of(const std::string& file, const InfoOptions& options, nlohmann::or
   if (options.check && info->media == "audio") {
     AudioReport report;
     TESSERA_RETURN_IF_ERROR(check_sound(*stream, options.common.weights_dir, report));
+    decoded = report.symbol_checksum;
+  } else if (options.check && info->media == "video") {
+    VideoReport report;
+    TESSERA_RETURN_IF_ERROR(check_video(*stream, options.common, report));
     decoded = report.symbol_checksum;
   } else if (options.check) {
     DecoderOptions decoder_options;

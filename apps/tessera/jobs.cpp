@@ -23,7 +23,7 @@ bool has_extension(const std::string& path, const std::string& extension) {
 // Guards against `encode a.png b.png`, where the user means two inputs: b.png must not be overwritten.
 bool is_output_name(const std::string& path, Direction direction) {
   if (path == kStandard || path.rfind("/dev/", 0) == 0) return true;
-  return direction == Direction::encode ? has_extension(path, "tsr") : !has_extension(path, "tsr");
+  return direction == Direction::encode ? has_extension(path, "tsr") || is_matroska_stream(path) : !has_extension(path, "tsr");
 }
 
 Status usage(const std::string& text) { return {ErrorCode::invalid_argument, text}; }
@@ -40,6 +40,8 @@ Status check(const std::vector<Job>& jobs) {
 }
 
 }  // namespace
+
+bool is_matroska_stream(const std::string& path) { return path.ends_with(".tsr.mkv"); }
 
 std::string renamed(const std::string& path, const std::string& extension) {
   const std::string stem = path == kStandard ? "stdin" : fs::path(path).stem().string();

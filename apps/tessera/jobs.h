@@ -25,6 +25,9 @@ Result<std::vector<Job>> plan_jobs(const std::vector<std::string>& files, const 
 // "a/b.c" and "d" -> "b.d".
 std::string renamed(const std::string& path, const std::string& extension);
 
+// "a.tsr.mkv": a stream of video in Matroska. The double extension keeps `encode a.mkv b.mkv` from overwriting b.mkv.
+bool is_matroska_stream(const std::string& path);
+
 bool same_file(const std::string& a, const std::string& b);
 
 }  // namespace tessera::cli

@@ -33,8 +33,11 @@ struct EncodeOptions {
   int effort = 5;  // 0..9
   bool checksum = true;
   uint32_t tile = 0;  // pixels; 0: chosen by the encoder
-  std::optional<double> bit_rate;  // sound: bit/s
-  bool low_delay = false;          // sound
+  std::optional<double> bit_rate;  // sound, video: bit/s
+  bool low_delay = false;          // sound; video has a low delay anyway
+  uint32_t keyint = 0;             // video: frames from one key frame to the next at most; 0: only at scene cuts
+  bool scene_cuts = true;          // video
+  double buffer = 1;               // video, with a bit rate: seconds of it that a receiver's buffer holds
 };
 
 struct DecodeOptions {
@@ -53,7 +56,8 @@ struct InfoOptions {
 struct BenchOptions {
   Common common;
   std::vector<int> qualities{16, 32, 48};
-  std::vector<double> bit_rates{0};  // of sound, bit/s; 0: the model's usual one
+  std::vector<double> bit_rates{0};  // of sound and video, bit/s; 0: the model's usual one, or for video the qualities
+  uint64_t frames = 0;               // of video, at most; 0: all
   int repetitions = 5;
   int parallel = 1;   // pictures at once, for the throughput
   std::string model;  // empty: as for encode

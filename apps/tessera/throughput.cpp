@@ -8,8 +8,6 @@
 #include <thread>
 #include <vector>
 
-#include "apps/tessera/convert.h"
-
 namespace tessera::cli {
 namespace {
 
@@ -42,8 +40,8 @@ Result<double> rounds_a_second(int workers, int rounds, const std::function<Stat
 
 }  // namespace
 
-Result<Throughput> measure_throughput(const media::Picture& picture, const EncoderOptions& encoder_options, const DecoderOptions& decoder_options,
-                                      int workers, int rounds) {
+Result<Throughput> measure_throughput(const ImageView& picture, const ImageMetadata& metadata, const EncoderOptions& encoder_options,
+                                      const DecoderOptions& decoder_options, int workers, int rounds) {
   std::vector<ImageEncoder> encoders;
   std::vector<ImageDecoder> decoders;
   for (int i = 0; i < workers; ++i) {
@@ -58,7 +56,7 @@ Result<Throughput> measure_throughput(const media::Picture& picture, const Encod
   Throughput out;
   const auto encoded = rounds_a_second(workers, rounds, [&](int worker) -> Status {
     const auto i = static_cast<size_t>(worker);
-    auto stream = encoders[i].encode(view_of(picture), metadata_of(picture));
+    auto stream = encoders[i].encode(picture, metadata);
     if (!stream) return stream.status();
     streams[i] = std::move(*stream);
     return {};

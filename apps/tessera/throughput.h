@@ -4,7 +4,6 @@
 
 #include "bitstream/status.h"
 #include "codec/tessera.h"
-#include "data/picture.h"
 
 namespace tessera::cli {
 
@@ -13,7 +12,7 @@ struct Throughput {
 };
 
 // `workers` threads, each with an encoder and a decoder of its own, `rounds` pictures each after one that only warms up.
-Result<Throughput> measure_throughput(const media::Picture& picture, const EncoderOptions& encoder, const DecoderOptions& decoder, int workers,
-                                      int rounds);
+Result<Throughput> measure_throughput(const ImageView& picture, const ImageMetadata& metadata, const EncoderOptions& encoder,
+                                      const DecoderOptions& decoder, int workers, int rounds);
 
 }  // namespace tessera::cli

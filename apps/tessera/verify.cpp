@@ -2,16 +2,17 @@
 #include <fmt/format.h>
 
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/media_kind.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/sound.h"
+#include "apps/tessera/video.h"
 #include "bitstream/header.h"
-#include "data/byte_file.h"
 
 namespace tessera::cli {
 namespace {
 
 Status verify_file(const std::string& file, const Common& options, ImageDecoder& decoder) {
-  auto stream = media::read_file(file);
+  auto stream = read_stream(file);
   if (!stream) return stream.status();
   if (bitstream::is_audio_stream(*stream)) {
     AudioReport sound;
@@ -19,6 +20,15 @@ Status verify_file(const std::string& file, const Common& options, ImageDecoder&
     if (!options.quiet) {
       fmt::print("{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, sound.indices,
                  sound.symbol_checksum, sound.checked, sound.packets);
+    }
+    return {};
+  }
+  if (bitstream::is_video_stream(*stream)) {
+    VideoReport video;
+    TESSERA_RETURN_IF_ERROR(check_video(*stream, options, video));
+    if (!options.quiet) {
+      fmt::print("{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, video.symbols_coded, video.symbol_checksum,
+                 video.checked, video.frames);
     }
     return {};
   }

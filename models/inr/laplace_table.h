@@ -1,6 +1,6 @@
 // Integer probabilities of a latent: a Laplace distribution of one of 64 scales around one of 16 fractions of a mean, over whole numbers.
 //
-// Part of the format (docs/bitstream.md 4.6): the rows follow from additions and products of IEEE doubles alone, without a library
+// Part of the format (docs/bitstream.md 4.7): the rows follow from additions and products of IEEE doubles alone, without a library
 // function, so that they are the same on every machine. Their CRC-32C is tested.
 #pragma once
 

@@ -60,33 +60,60 @@ Padded quarter_size(const Padded& p) {
 
 #define TESSERA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
 
-TESSERA_CLONES int block_difference(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride, int side) {
+// The side is known at compile time: the compiler then makes it of instructions for sums of absolute differences.
+template <int kSide>
+__attribute__((always_inline)) inline int difference_of(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) {
   int sum = 0;
-  for (int y = 0; y < side; ++y) {
-    for (int x = 0; x < side; ++x) sum += std::abs(a[y * a_stride + x] - b[y * b_stride + x]);
+  for (int y = 0; y < kSide; ++y) {
+    for (int x = 0; x < kSide; ++x) sum += std::abs(a[y * a_stride + x] - b[y * b_stride + x]);
   }
   return sum;
 }
+TESSERA_CLONES int difference_4(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<4>(a, a_stride, b, b_stride); }
+TESSERA_CLONES int difference_8(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<8>(a, a_stride, b, b_stride); }
+TESSERA_CLONES int difference_16(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<16>(a, a_stride, b, b_stride); }
 
 // Four taps of the bicubic kernel with a = -3/4 at each quarter, in 1/128 (the same kernel as warp()'s).
 constexpr int kTaps[4][4] = {{0, 128, 0, 0}, {-14, 112, 34, -4}, {-12, 76, 76, -12}, {-4, 34, 112, -14}};
 
-// A block of side x side samples between the reference's samples.
-TESSERA_CLONES void interpolate(const uint8_t* from, int stride, int fx, int fy, int side, uint8_t* out) {
-  int16_t rows[(kBlock + 3) * kBlock];
-  const int* h = kTaps[fx];
-  for (int y = 0; y < side + 3; ++y) {
-    const uint8_t* r = from + static_cast<int64_t>(y - 1) * stride - 1;
-    for (int x = 0; x < side; ++x) rows[y * kBlock + x] = static_cast<int16_t>((h[0] * r[x] + h[1] * r[x + 1] + h[2] * r[x + 2] + h[3] * r[x + 3]) >> 2);
+// n samples between those of a row; `from` begins one before the first. In 1/32 of a sample.
+TESSERA_CLONES void filter_across(const uint8_t* from, const int* h, int16_t* out, int64_t n) {
+  for (int64_t x = 0; x < n; ++x) out[x] = static_cast<int16_t>((h[0] * from[x] + h[1] * from[x + 1] + h[2] * from[x + 2] + h[3] * from[x + 3]) >> 2);
+}
+
+// n samples between four such rows.
+TESSERA_CLONES void filter_down(const int16_t* r0, const int16_t* r1, const int16_t* r2, const int16_t* r3, const int* v, uint8_t* out, int64_t n) {
+  for (int64_t x = 0; x < n; ++x) {
+    const int sum = (v[0] * r0[x] + v[1] * r1[x] + v[2] * r2[x] + v[3] * r3[x] + 2048) >> 12;
+    out[x] = static_cast<uint8_t>(std::clamp(sum, 0, 255));
   }
-  const int* v = kTaps[fy];
-  for (int y = 0; y < side; ++y) {
-    const int16_t* r = rows + y * kBlock;
-    for (int x = 0; x < side; ++x) {
-      const int sum = (v[0] * r[x] + v[1] * r[kBlock + x] + v[2] * r[2 * kBlock + x] + v[3] * r[3 * kBlock + x] + 2048) >> 12;
-      out[y * kBlock + x] = static_cast<uint8_t>(std::clamp(sum, 0, 255));
+}
+
+// The plane at all quarter positions, [4 * fy + fx]: every candidate of the search is then a plain difference of samples. Within one
+// sample of the margin's end at the top and left, and two at the bottom and right, nothing is filled in.
+std::array<Padded, 16> quarter_positions(Padded whole) {
+  std::array<Padded, 16> planes;
+  for (Padded& p : planes) {
+    p = {whole.width, whole.height, whole.stride, {}};
+    if (&p != planes.data()) p.samples.resize(whole.samples.size());
+  }
+  const int64_t stride = whole.stride, rows = whole.height + 2 * kMargin, n = stride - 3;
+  constexpr int64_t band = 16;
+  parallel(rows - 3, band, [&](int64_t begin, int64_t end) {
+    std::vector<int16_t> across(static_cast<size_t>((end - begin + 3) * stride));
+    for (size_t fx = 0; fx < 4; ++fx) {
+      for (int64_t y = begin; y < end + 3; ++y) filter_across(whole.samples.data() + y * stride, kTaps[fx], across.data() + (y - begin) * stride, n);
+      for (size_t fy = fx == 0 ? 1 : 0; fy < 4; ++fy) {
+        uint8_t* to = planes[4 * fy + fx].samples.data();
+        for (int64_t y = begin; y < end; ++y) {
+          const int16_t* r = across.data() + (y - begin) * stride;
+          filter_down(r, r + stride, r + 2 * stride, r + 3 * stride, kTaps[fy], to + (y + 1) * stride + 1, n);
+        }
+      }
     }
-  }
+  });
+  planes[0] = std::move(whole);
+  return planes;
 }
 
 // Bits of a residual component, as search_vectors() counts them: 2 log2(1 + |d|) + 1/2.
@@ -108,7 +135,7 @@ int median(int a, int b, int c) { return std::max(std::min(a, b), std::min(std::
 class Search {
  public:
   Search(Padded current, Padded reference, float penalty, const SearchOptions& options)
-      : current_(std::move(current)), reference_(std::move(reference)), penalty_(penalty), options_(options) {
+      : current_(std::move(current)), far_(quarter_size(reference)), references_(quarter_positions(std::move(reference))), penalty_(penalty), options_(options) {
     w_ = current_.width / kBlock;
     h_ = current_.height / kBlock;
     field_.resize(static_cast<size_t>(w_ * h_));
@@ -145,7 +172,7 @@ class Search {
 
   // Whole multiples of 4 samples, at a quarter of the resolution.
   void exhaustive() {
-    const Padded small = quarter_size(current_), far = quarter_size(reference_);
+    const Padded small = quarter_size(current_);
     const int reach = static_cast<int>(std::min<int64_t>(options_.reach / 4, kMargin - 4)), steps = 2 * reach + 1, n = steps * steps;
     std::vector<int> sums(static_cast<size_t>(w_) * static_cast<size_t>(h_) * static_cast<size_t>(n));
     parallel(h_, 1, [&](int64_t begin, int64_t end) {
@@ -153,7 +180,7 @@ class Search {
         for (int x = 0; x < w_; ++x) {
           int* out = sums.data() + (y * w_ + x) * n;
           for (int i = 0; i < n; ++i) {
-            out[i] = block_difference(small.at(4 * x, static_cast<int>(4 * y)), small.stride, far.at(4 * x + i % steps - reach, static_cast<int>(4 * y) + i / steps - reach), far.stride, 4);
+            out[i] = difference_4(small.at(4 * x, static_cast<int>(4 * y)), small.stride, far_.at(4 * x + i % steps - reach, static_cast<int>(4 * y) + i / steps - reach), far_.stride);
           }
         }
       }
@@ -189,13 +216,10 @@ class Search {
   // Sum of absolute differences of the side x side block at (x, y) samples.
   float difference(int x, int y, int side, Vector v) const {
     // Repeated edges go on for ever: beyond the margin nothing changes.
-    const int px = std::clamp(x + (v.x >> 2), 2 - kMargin, reference_.width + kMargin - side - 3), py = std::clamp(y + (v.y >> 2), 2 - kMargin, reference_.height + kMargin - side - 3);
-    const uint8_t* from = reference_.at(px, py);
-    const int fx = v.x & 3, fy = v.y & 3;
-    if (fx == 0 && fy == 0) return static_cast<float>(block_difference(current_.at(x, y), current_.stride, from, reference_.stride, side));
-    uint8_t block[kBlock * kBlock];
-    interpolate(from, reference_.stride, fx, fy, side, block);
-    return static_cast<float>(block_difference(current_.at(x, y), current_.stride, block, kBlock, side));
+    const Padded& from = references_[static_cast<size_t>(4 * (v.y & 3) + (v.x & 3))];
+    const int px = std::clamp(x + (v.x >> 2), 2 - kMargin, from.width + kMargin - side - 3), py = std::clamp(y + (v.y >> 2), 2 - kMargin, from.height + kMargin - side - 3);
+    const auto sum = side == 8 ? difference_8 : difference_16;
+    return static_cast<float>(sum(current_.at(x, y), current_.stride, from.at(px, py), from.stride));
   }
 
   // The predictor of the coded vector (vectors.h). Neighbours above `first` belong to another piece of work: their former choice.
@@ -273,7 +297,8 @@ class Search {
     delta[1] = static_cast<float>(now.y);
   }
 
-  const Padded current_, reference_;
+  const Padded current_, far_;                // far_: the reference at a quarter of the resolution
+  const std::array<Padded, 16> references_;  // at quarter positions
   const float penalty_;
   const SearchOptions options_;
   int w_ = 0, h_ = 0;

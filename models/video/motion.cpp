@@ -135,7 +135,7 @@ Motion::Context Motion::context(const Reference& reference, const VectorField& v
   Context c;
   c.input_state = reference.state;
   if (!config_.conditioning) {
-    const int64_t b = reference.state.size(0), h = reference.state.size(1), w = reference.state.size(2);
+    const int64_t b = reference.latents.size(0), h = reference.latents.size(1), w = reference.latents.size(2);
     c = key_context(b, 16 * h, 16 * w, level);
     c.temporal = temporal_((reference.latents / reference.gain).to(type));
     c.state = c.input_state = reference.state;
@@ -148,18 +148,20 @@ Motion::Context Motion::context(const Reference& reference, const VectorField& v
     const at::Tensor last = gather_blocks(reference.feature, whole_shift(dense, 8 * kVectorUnit));
     feature = keep.defined() ? at::where(keep, last, feature) : last;
   }
-  const Planes centred = {c.moved.y - 0.5, c.moved.uv - 0.5};
-  const at::Tensor x = reference_embed_(to_patches(centred).to(type)) + memory_(feature);
+  const at::Tensor x = reference_embed_(centred_patches(c.moved).to(type)) + memory_(feature);
   c.feature = apply(reference_, x) * gain_context_(level.q).to(type);
   c.temporal = temporal_(space_to_depth(c.feature, 2));
-  c.state = gather_blocks(reference.state, whole_shift(vectors.coarse, 16 * kVectorUnit));
+  if (reference.state.defined()) c.state = moved_state(reference.state, vectors);
   return c;
+}
+
+at::Tensor Motion::moved_state(const at::Tensor& state, const VectorField& vectors) const {
+  return config_.conditioning ? gather_blocks(state, whole_shift(vectors.coarse, 16 * kVectorUnit)) : state;
 }
 
 Motion::Analysis Motion::analysis(const Planes& x, const Context& context, const Level& level) const {
   const at::ScalarType type = embed_.weight.scalar_type();
-  const Planes centred = {x.y - 0.5, x.uv - 0.5};
-  at::Tensor f = embed_(at::cat({to_patches(centred), to_patches(minus(x, context.moved))}, -1).to(type));
+  at::Tensor f = embed_(paired_patches(x, context.moved).to(type));
   if (config_.conditioning) f = f + enc_join_(context.feature);
   for (size_t i = 0; i < enc_patch_.size(); ++i) {
     f = enc_patch_[i](f);

@@ -52,7 +52,7 @@ class Motion {
     at::Tensor feature;  // [B,2h,2w,C]; undefined after a refresh
     at::Tensor latents;  // decoded, [B,h,w,M]
     at::Tensor gain;     // their gain, [B,1,1,M]
-    at::Tensor state;    // exact
+    at::Tensor state;    // exact; undefined where a caller keeps the entropy path apart
     bool defined() const { return picture.y.defined(); }
   };
   // What is known of a frame before its latents.
@@ -68,6 +68,9 @@ class Motion {
   // Of a predicted frame. Without conditioning the vectors are not used. `keep` bool [B,1,1,1], false where the feature of a
   // sample is dropped (a refresh); undefined: nowhere.
   Context context(const Reference& reference, const VectorField& vectors, const Level& level, const at::Tensor& keep = {}) const;
+
+  // The exact state as a frame with these vectors sees it.
+  at::Tensor moved_state(const at::Tensor& state, const VectorField& vectors) const;
 
   struct Analysis {
     at::Tensor y, z;  // scaled, not rounded

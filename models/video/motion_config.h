@@ -8,6 +8,9 @@
 
 namespace tessera::models {
 
+// Steps of quality added to frame t behind a key frame, t modulo 8: every eighth frame is better, every second a little.
+inline constexpr int kQualityPattern[8] = {8, 0, 4, 0, 4, 0, 4, 0};
+
 struct MotionConfig {
   int64_t patch_channels = 256;    // at 1/8
   int64_t trunk_channels = 256;    // at 1/16

@@ -1,6 +1,7 @@
 #include "models/video/motion_model.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 
@@ -108,8 +109,16 @@ uint64_t export_motion(Motion& network, const std::string& path, const std::stri
   return save_weights(path, out, {{"model", name}, {"revision", std::to_string(revision)}, {"config", config.to_json()}, {"training", training}});
 }
 
+bool is_motion(const std::map<std::string, std::string>& metadata) {
+  const auto it = metadata.find("config");
+  if (it == metadata.end()) return false;
+  const nlohmann::json j = nlohmann::json::parse(it->second, nullptr, false);
+  return j.is_object() && j.contains("architecture") && j["architecture"] == "motion";
+}
+
 std::shared_ptr<MotionModel> load_motion(const std::string& path) {
   const Weights w = load_weights(path);
+  if (!is_motion(w.metadata)) throw std::runtime_error("the weights file holds no video model");
   const MotionConfig config = MotionConfig::from_json(meta(w, "config"));
   const int64_t rows = config.scales.rows;
   auto model = std::make_shared<MotionModel>(MotionModel{Motion(config, Motion::Uninitialised{}), load_table(w, "entropy.rows", kTablePrecision, rows, true),

@@ -1,6 +1,7 @@
 // A released video model: the network with its frozen exact layers, and the coder's tables.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -25,7 +26,10 @@ struct MotionModel {
 // layers as integers, the probability rows. Returns the file's hash. Throws std::runtime_error when it cannot be written.
 uint64_t export_motion(Motion& network, const std::string& path, const std::string& name, uint32_t revision, const std::string& training);
 
-// Throws std::runtime_error with a sentence when the file is damaged or a bound cannot be proved.
+// Whether a weights file with this metadata holds a video model.
+bool is_motion(const std::map<std::string, std::string>& metadata);
+
+// Throws std::runtime_error with a sentence when the file is damaged, holds another kind of model, or a bound cannot be proved.
 std::shared_ptr<MotionModel> load_motion(const std::string& path);
 
 // Puts the file's values into the parameters of a network that trains on (exact layers from their integers).

@@ -1,5 +1,8 @@
 #include "models/video/planes.h"
 
+#include "models/cpu_block.h"
+#include "models/video/cpu_planes.h"
+
 namespace tessera::models {
 namespace {
 
@@ -20,9 +23,29 @@ at::Tensor grow(const at::Tensor& plane, int64_t height, int64_t width) {
 
 }  // namespace
 
+at::Tensor centred_patches(const Planes& picture) {
+  if (!use_cpu_inference(picture.y)) return to_patches({picture.y - 0.5, picture.uv - 0.5});
+  at::Tensor out = at::empty({picture.batch(), picture.height() / 8, picture.width() / 8, kPatchSamples}, picture.y.options());
+  put_patches_cpu(picture, {}, 0.5f, out, 0);
+  return out;
+}
+
+at::Tensor paired_patches(const Planes& picture, const Planes& moved) {
+  if (!use_cpu_inference(picture.y)) {
+    return at::cat({centred_patches(picture), to_patches({picture.y - moved.y, picture.uv - moved.uv})}, -1);
+  }
+  at::Tensor out = at::empty({picture.batch(), picture.height() / 8, picture.width() / 8, 2 * kPatchSamples}, picture.y.options());
+  put_patches_cpu(picture, {}, 0.5f, out, 0);
+  put_patches_cpu(picture, moved, 0, out, kPatchSamples);
+  return out;
+}
+
 at::Tensor to_patches(const Planes& picture) { return at::cat({squares(picture.y, 8), squares(picture.uv, 4)}, -1); }
 
-Planes from_patches(const at::Tensor& patches) { return {unsquare(patches.narrow(-1, 0, 64), 1, 8), unsquare(patches.narrow(-1, 64, 32), 2, 4)}; }
+Planes from_patches(const at::Tensor& patches) {
+  if (use_cpu_inference(patches)) return from_patches_cpu(patches);
+  return {unsquare(patches.narrow(-1, 0, 64), 1, 8), unsquare(patches.narrow(-1, 64, 32), 2, 4)};
+}
 
 Planes pad_planes(const Planes& picture) {
   const auto up = [](int64_t n) { return (n + kVideoAlign - 1) / kVideoAlign * kVideoAlign; };

@@ -19,6 +19,9 @@ struct Planes {
 // H and W multiples of 8 -> [B,H/8,W/8,96]: luma in rows of 8, then Cb and Cr in rows of 4.
 at::Tensor to_patches(const Planes& picture);
 Planes from_patches(const at::Tensor& patches);
+// Patches of the picture minus 1/2; and those with the patches of the picture minus its prediction behind them, [B,H/8,W/8,192].
+at::Tensor centred_patches(const Planes& picture);
+at::Tensor paired_patches(const Planes& picture, const Planes& moved);
 
 // Repeats the last row and column until the sides are multiples of kVideoAlign. Odd sizes: chroma has (W+1)/2 columns.
 Planes pad_planes(const Planes& picture);

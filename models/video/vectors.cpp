@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "models/cpu_block.h"
+#include "models/video/cpu_planes.h"
+
 namespace tessera::models {
 namespace {
 
@@ -76,6 +79,7 @@ at::Tensor rebuild_vectors(const at::Tensor& residual) {
 at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense) { return sample_plane(y, dense, 8, 1.0 / kVectorUnit); }
 
 Planes warp(const Planes& reference, const at::Tensor& dense) {
+  if (use_cpu_inference(reference.y)) return {warp_planes_cpu(reference.y, dense, 8, kVectorUnit), warp_planes_cpu(reference.uv, dense, 4, 2 * kVectorUnit)};
   return {warp_luma(reference.y, dense), sample_plane(reference.uv, dense, 4, 0.5 / kVectorUnit)};
 }
 

@@ -17,9 +17,16 @@ MediaType type(const std::string& bytes, const std::string& name = "x") {
 
 TEST(MediaKind, SoundByItsFirstBytes) {
   const std::string size = "\x24\x08\x01\x01";
-  for (const std::string& bytes : {"RIFF" + size + "WAVEfmt ", "RIFF" + size + "AVI LIST", std::string("fLaC...."), std::string("OggS...."), std::string("ID3....."),
-                                   size + "ftypM4A ", size + "ftypisom", std::string("\xFF\xFB\x90\x64"), std::string("\xFF\xF1\x50\x80")}) {
+  for (const std::string& bytes : {"RIFF" + size + "WAVEfmt ", std::string("fLaC...."), std::string("OggS...."), std::string("ID3....."),
+                                   size + "ftypM4A ", std::string("\xFF\xFB\x90\x64"), std::string("\xFF\xF1\x50\x80")}) {
     EXPECT_EQ(type(bytes), MediaType::sound) << bytes;
+  }
+}
+
+TEST(MediaKind, VideoByItsFirstBytes) {
+  const std::string size = "\x24\x08\x01\x01";
+  for (const std::string& bytes : {"RIFF" + size + "AVI LIST", size + "ftypisom", std::string("YUV4MPEG2 W16"), std::string("\x1A\x45\xDF\xA3"), size + "moov...."}) {
+    EXPECT_EQ(type(bytes), MediaType::video) << bytes;
   }
 }
 
@@ -34,6 +41,9 @@ TEST(MediaKind, PicturesByTheirFirstBytesWhateverTheName) {
 TEST(MediaKind, NamesDecideWhereBytesSayNothing) {
   EXPECT_EQ(type("??", "a/B.MP3"), MediaType::sound);
   EXPECT_EQ(type("??", "a/b.txt"), MediaType::picture);
+  EXPECT_EQ(type("??", "a/b.MTS"), MediaType::video);
+  EXPECT_TRUE(is_video_extension("y4m"));
+  EXPECT_FALSE(is_video_extension("wav"));
   EXPECT_EQ(type("", ""), MediaType::picture);
   EXPECT_EQ(lower_extension("x.y/z.FLAC"), "flac");
   EXPECT_EQ(lower_extension("x.y/z"), "");
@@ -44,7 +54,7 @@ TEST(MediaKind, NamesDecideWhereBytesSayNothing) {
 TEST(MediaKind, StreamsByTheirFlags) {
   const test::TemporaryFolder folder;
   const std::string path = folder.path("s");
-  for (const auto& [flags, expected] : {std::pair{2, MediaType::sound}, {0, MediaType::picture}, {1, MediaType::picture}}) {
+  for (const auto& [flags, expected] : {std::pair{2, MediaType::sound}, {0, MediaType::picture}, {1, MediaType::video}}) {
     ASSERT_TRUE(media::write_file(path, std::vector<uint8_t>{'T', 'S', 'R', 0x10, 30, static_cast<uint8_t>(flags)}).ok());
     EXPECT_EQ(*type_of_stream(path), expected);
   }

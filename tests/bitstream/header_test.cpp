@@ -57,6 +57,27 @@ TEST(Header, RoundTripOfManyRandomHeaders) {
   }
 }
 
+TEST(Header, UsualVideo) {
+  FileHeader header;
+  header.kind = MediaKind::video;
+  header.model_name = "motion-lite";
+  header.model_revision = 1;
+  header.model_hash = 0x8877665544332211ull;
+  header.quality = 32;
+  header.picture.width = 640;
+  header.picture.height = 360;
+  header.picture.colour = default_colour(MediaKind::video);
+  const auto bytes = bytes_of(header);
+  const std::vector<uint8_t> expected{'T',  'S',  'R',  0x10, 27,   1,    6,    1,    0x11, 0x22, 0x33, 0x44, 0x55,
+                                      0x66, 0x77, 0x88, 0x80, 0x05, 0xE8, 0x02, 2,    32,   25,   1,    1};
+  EXPECT_EQ(std::vector<uint8_t>(bytes.begin(), bytes.end() - 2), expected) << "the example in docs/bitstream.md";
+  header.video.frame_ticks = 3600;
+  header.video.quarter_turns = 3;
+  const auto more = bytes_of(header);
+  EXPECT_EQ(more.size(), bytes.size() + 4);
+  EXPECT_EQ(more[24], 1 | 32 | 3 << 6);
+}
+
 TEST(Header, LargestFits) {
   FileHeader header;
   header.kind = MediaKind::audio;
@@ -202,6 +223,10 @@ TEST(Header, WriterRefusesWhatCannotBe) {
   EXPECT_TRUE(refused([](FileHeader& h) { h.picture.bit_depth = 7; }));
   EXPECT_TRUE(refused([](FileHeader& h) { h.picture.tile = 100; }));
   EXPECT_TRUE(refused([](FileHeader& h) { h.kind = MediaKind::video, h.video.rate_denominator = 0; }));
+  EXPECT_TRUE(refused([](FileHeader& h) { h.kind = MediaKind::video, h.video.frame_ticks = 0; }));
+  EXPECT_TRUE(refused([](FileHeader& h) { h.kind = MediaKind::video, h.video.frame_ticks = (1 << 24) + 1; }));
+  EXPECT_TRUE(refused([](FileHeader& h) { h.kind = MediaKind::video, h.video.aspect_denominator = 0; }));
+  EXPECT_TRUE(refused([](FileHeader& h) { h.kind = MediaKind::video, h.video.quarter_turns = 4; }));
   EXPECT_TRUE(refused([](FileHeader& h) { h.kind = MediaKind::audio, h.audio.channel_mask = 1; }));
 }
 

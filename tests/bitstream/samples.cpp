@@ -83,6 +83,12 @@ FileHeader random_header(std::mt19937& random) {
   if (header.kind == MediaKind::video) {
     header.video = {any_size(random), any_size(random), static_cast<Chroma>(up_to(random, 0, 3)),
                     static_cast<uint8_t>(up_to(random, 0, 5))};
+    if (up_to(random, 0, 1)) {
+      header.video.frame_ticks = up_to(random, 1, 1 << 24);
+      header.video.aspect_numerator = any_size(random);
+      header.video.aspect_denominator = any_size(random);
+    }
+    header.video.quarter_turns = static_cast<uint8_t>(up_to(random, 0, 3));
   }
   return header;
 }

@@ -174,5 +174,86 @@ TEST(StreamReader, RandomBytesNeverRunAway) {
   EXPECT_FALSE(read(hostile, 65536).end.ok());
 }
 
+// Frames of 20 to 600 bytes, every eighth a key frame that tells its time.
+Stream sample_video(size_t frames) {
+  std::mt19937 random(6);
+  FileHeader header;
+  header.kind = MediaKind::video;
+  header.model_name = "motion";
+  header.picture.width = header.picture.height = 64;
+  ByteWriter out;
+  EXPECT_TRUE(write_header(out, header).ok());
+  Stream stream;
+  stream.header = out.size();
+  for (size_t i = 0; i < frames; ++i) {
+    stream.starts.push_back(out.size());
+    const Bytes payload = test::random_bytes(random, i % 8 == 0 ? 600 : 20 + random() % 60);
+    Packet packet;
+    packet.kind = i % 8 == 0 ? PacketKind::key : PacketKind::predicted;
+    packet.payload = payload;
+    packet.short_checksum = true;
+    if (i % 8 == 0) packet.time_stamp = i;
+    EXPECT_TRUE(write_packet(out, packet).ok());
+  }
+  stream.bytes = out.take();
+  return stream;
+}
+
+TEST(StreamReader, VideoHasPredictedPackets) {
+  const Stream stream = sample_video(40);
+  for (const size_t piece : {1u, 100u, 100000u}) {
+    const Seen seen = read(stream.bytes, piece);
+    EXPECT_EQ(seen.packets.size(), 40u);
+    EXPECT_TRUE(seen.end.ok()) << seen.end.message();
+    EXPECT_EQ(seen.total_lost, 0u);
+  }
+}
+
+TEST(StreamReader, VideoGoesOnBehindDamage) {
+  const Stream stream = sample_video(40);
+  // Only the content of a packet: exactly one is lost.
+  for (const size_t victim : {3u, 8u, 21u}) {
+    Bytes bytes = stream.bytes;
+    bytes[stream.starts[victim] + 12] ^= 0x10;
+    const Seen seen = read(bytes, 333);
+    EXPECT_EQ(seen.packets.size(), 39u);
+    EXPECT_EQ(seen.total_lost, 1u);
+  }
+  // Its head as well: the next packet is found by its checksum.
+  Bytes bytes = stream.bytes;
+  for (size_t i = 0; i < 4; ++i) bytes[stream.starts[21] + i] ^= 0xFF;
+  const Seen seen = read(bytes, 333);
+  EXPECT_EQ(seen.packets.size(), 39u);
+  EXPECT_GE(seen.total_lost, 1u);
+  EXPECT_LE(seen.total_lost, 4u);
+  // Three packets that are gone altogether: the next key frame's time tells, up to what is plausible.
+  bytes = stream.bytes;
+  bytes.erase(bytes.begin() + static_cast<ptrdiff_t>(stream.starts[13] + 5), bytes.begin() + static_cast<ptrdiff_t>(stream.starts[16]));
+  const Seen cut = read(bytes, 333);
+  EXPECT_EQ(cut.packets.size(), 37u);
+  EXPECT_EQ(cut.total_lost, 3u);
+}
+
+TEST(StreamReader, VideoPayloadsAreBoundedByThePicture) {
+  Stream stream = sample_video(1);
+  stream.bytes.resize(stream.header);
+  PictureInfo picture;
+  picture.width = picture.height = 64;
+  ByteWriter out;
+  Packet packet;
+  const Bytes payload(max_video_payload(picture) + 1, 7);
+  packet.payload = payload;
+  ASSERT_TRUE(write_packet(out, packet).ok());
+  stream.bytes.insert(stream.bytes.end(), out.view().begin(), out.view().end());
+  const Seen seen = read(stream.bytes, 5000);
+  EXPECT_TRUE(seen.packets.empty());
+  EXPECT_FALSE(seen.end.ok());
+  Limits limits;
+  limits.max_pixels = 64 * 64 - 1;
+  StreamReader reader(limits);
+  reader.push(stream.bytes);
+  EXPECT_EQ(reader.next().damage.code(), ErrorCode::limit);
+}
+
 }  // namespace
 }  // namespace tessera::bitstream

@@ -32,7 +32,7 @@ if [[ -n $inner ]]; then
   head -20 <<<"$inner"
   status=1
 fi
-for name in 'tessera::ImageEncoder::encode(' 'tessera::AudioDecoder::receive(' 'tessera::inspect(' 'tessera::error_name(' \
+for name in 'tessera::ImageEncoder::encode(' 'tessera::AudioDecoder::receive(' 'tessera::VideoDecoder::receive(' 'tessera::inspect(' 'tessera::error_name(' \
   'tessera::bitstream::StreamReader::next('; do
   if ! grep -qF "$name" <<<"$readable"; then
     echo "not exported: $name"

@@ -1,11 +1,11 @@
-"""Video codecs through ffmpeg: raw streams, 8-bit 4:2:0, one intra period for all.
+"""Video codecs: raw streams through ffmpeg, and Tessera; 8-bit 4:2:0, one intra period for all.
 
 Structures: `default` is the encoder's own choice of reordering and lookahead; `lowdelay` sends frames in the order
 in which they are shown, without lookahead. Key frames come every {intra} frames and at no other place, so that the
 codecs differ in coding alone. Encoders tune for PSNR where they can, since PSNR is what the curves show first.
 """
 
-from .codecs import Codec, Options
+from .codecs import Codec, Options, tessera_files
 
 STRUCTURES = ("default", "lowdelay")
 VERSION = dict(version_command=("ffmpeg", "-version"), version_pattern=r"ffmpeg version (\S+)")
@@ -60,4 +60,20 @@ def aom(text, settings):
                    "-threads", "{threads}", *low), "obu", range(60, 15, -5), o.structure)
 
 
-CODECS = {"x264": x264, "x265": x265, "svtav1": svtav1, "aom": aom}
+def tessera(text, settings):
+    """Tessera's video models; low delay by construction."""
+    o = Options(text, 1, {"device": "cpu", "effort": "5"}, {"device": ("cpu", "cuda")})
+    model = o.arguments[0] if o.arguments else "motion-lite"
+    program = settings.tessera
+    return Codec(
+        name=text, label=f"Tessera {model}" + (" (CUDA)" if o.device == "cuda" else ""), suite="video", extension="tsr",
+        source="y4m", output="y4m",
+        encode=(program, "encode", "{in}", "{out}", "--model", model, "--quality", "{q}", "--effort", o.effort,
+                "--keyint", "{intra}", "--no-scenecut", "--device", o.device, "--threads", "{threads}"),
+        decode=(program, "decode", "{in}", "{out}", "--device", o.device, "--threads", "{threads}"),
+        qualities=("2", "10", "18", "26", "34", "42", "50", "58"), version_command=(program, "--version"),
+        digest_of=tessera_files(program), digest_command=(program, "models", "--json"),
+        note=f"model {model}, {o.device}, lowdelay structure, one key frame every {settings.intra_period} frames")
+
+
+CODECS = {"tessera": tessera, "x264": x264, "x265": x265, "svtav1": svtav1, "aom": aom}

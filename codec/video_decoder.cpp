@@ -1,0 +1,354 @@
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "bitstream/crc.h"
+#include "bitstream/packet.h"
+#include "bitstream/stream_reader.h"
+#include "codec/catalogue.h"
+#include "codec/guard.h"
+#include "codec/video_format.h"
+#include "codec/video_frame_coder.h"
+#include "codec/video_samples.h"
+#include "models/parallel.h"
+
+namespace tessera {
+namespace {
+
+using models::MotionModel;
+
+constexpr uint64_t kMostTime = uint64_t{1} << 62;  // of a frame, in ticks
+constexpr uint64_t kMostLost = uint64_t{1} << 24;  // packets announced at once
+constexpr int kMostAhead = 16;
+
+// A frame on its way out.
+struct Slot {
+  FrameSymbols symbols;
+  VideoFrame frame;
+  uint64_t repeats = 0;  // not 0: so many concealed frames, `frame.time` the first one's
+  bool shown = true;     // false: before the place that was sought
+  bool done = false;
+};
+
+int thread_count(int wanted) { return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+
+}  // namespace
+
+struct VideoDecoder::Impl {
+  VideoDecoderOptions options;
+  VideoFormat format;
+  std::shared_ptr<const MotionModel> model;
+  uint64_t max_payload = 0;
+  VideoReport report;
+  bool opened = false, finished = false;
+
+  // Symbols.
+  at::Tensor state;             // exact; undefined where no predicted frame can be decoded
+  bool skipping = false;        // after a seek: nothing is shown before the next key frame
+  uint64_t first = 0;           // frames before this time are not given out
+  uint64_t next_time = 0;       // of a packet without a time stamp
+  std::optional<uint64_t> last_time;
+  bool estimated = false;       // frames were concealed since the last time that was told
+
+  // Pictures.
+  models::Motion::Reference reference;
+  VideoReport pictures;         // times of the picture path, which may have a thread of its own
+  std::deque<std::shared_ptr<Slot>> order;
+  std::vector<uint8_t> last_samples;
+  Status failure;
+
+  // The thread that makes pictures, with options.ahead > 0.
+  std::thread worker;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::shared_ptr<Slot>> work;
+  bool quit = false;
+
+  ~Impl() { stop(); }
+  Status open(std::span<const uint8_t> bytes);
+  Status decode(std::span<const uint8_t> packet);
+  Status conceal(uint64_t frames, uint64_t time);
+  void enqueue(std::shared_ptr<Slot> slot);
+  void paint(Slot& slot);
+  void run();
+  void stop();
+  void settle();
+};
+
+Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
+  bitstream::Limits limits;
+  limits.max_pixels = options.limits.max_pixels;
+  limits.max_dimension = options.limits.max_dimension;
+  auto header = bitstream::parse_header(bytes, limits);
+  if (!header) return header.status();
+  if (header->kind != bitstream::MediaKind::video) {
+    return {ErrorCode::unsupported, std::string("the stream holds ") + bitstream::media_name(header->kind) + ", not video"};
+  }
+  const auto found = format_of(*header);
+  if (!found) return found.status();
+  model = find_video_model(weights_folder(options.weights_dir), header->model_name, header->model_hash, options.device);
+  const uint64_t memory = predicted_video_memory(header->picture, model->network.decode_macs());
+  if (memory > options.limits.max_memory) {
+    return {ErrorCode::limit, "decoding needs about " + std::to_string(memory >> 20) + " MiB of memory, the limit is " +
+                                  std::to_string(options.limits.max_memory >> 20) + " MiB"};
+  }
+  format = *found;
+  max_payload = bitstream::max_video_payload(header->picture);
+  report.bytes = bytes.size();
+  opened = true;
+  if (options.ahead > 0 && !options.symbols_only) worker = std::thread([this] { run(); });
+  return {};
+}
+
+// --- pictures ---
+
+void VideoDecoder::Impl::paint(Slot& slot) {
+  synthesise_frame(*model, slot.symbols, reference, pictures);
+  slot.symbols = {};
+  if (slot.shown) slot.frame.samples = samples_of(reference.picture, format);
+}
+
+void VideoDecoder::Impl::run() {
+  at::set_num_threads(1);
+  std::unique_lock lock(mutex);
+  for (;;) {
+    changed.wait(lock, [&] { return quit || !work.empty(); });
+    if (quit) return;
+    const std::shared_ptr<Slot> slot = work.front();
+    lock.unlock();
+    const Status status = guarded(options.device, [&]() -> Status {
+      paint(*slot);
+      return {};
+    });
+    lock.lock();
+    if (failure.ok()) failure = status;
+    slot->done = true;
+    work.pop_front();
+    changed.notify_all();
+  }
+}
+
+void VideoDecoder::Impl::stop() {
+  if (!worker.joinable()) return;
+  {
+    const std::lock_guard lock(mutex);
+    quit = true;
+  }
+  changed.notify_all();
+  worker.join();
+}
+
+// Waits until no picture is being made.
+void VideoDecoder::Impl::settle() {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return work.empty(); });
+}
+
+void VideoDecoder::Impl::enqueue(std::shared_ptr<Slot> slot) {
+  if (options.symbols_only) return;
+  const bool picture = slot->repeats == 0;
+  if (slot->shown) order.push_back(slot);
+  if (!picture) {
+    slot->done = true;
+  } else if (worker.joinable()) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return work.size() < static_cast<size_t>(options.ahead); });
+    work.push_back(std::move(slot));
+    changed.notify_all();
+  } else {
+    paint(*slot);
+    slot->done = true;
+  }
+}
+
+Status VideoDecoder::Impl::conceal(uint64_t frames, uint64_t time) {
+  if (frames == 0) return {};
+  state = at::Tensor();
+  if (options.strict) return {ErrorCode::corrupt, "a frame is missing that others depend on"};
+  estimated = true;
+  last_time = time + (frames - 1) * format.frame_ticks;
+  next_time = *last_time + format.frame_ticks;
+  if (skipping) return {};
+  report.concealed += frames;
+  auto slot = std::make_shared<Slot>();
+  slot->repeats = frames;
+  slot->frame.time = time;
+  slot->frame.concealed = true;
+  enqueue(std::move(slot));
+  return {};
+}
+
+// --- symbols ---
+
+Status VideoDecoder::Impl::decode(std::span<const uint8_t> bytes) {
+  bitstream::ByteReader in(bytes);
+  const auto view = bitstream::read_packet(in, max_payload);
+  if (!view) return view.status();
+  const bool key = view->packet.kind == bitstream::PacketKind::key;
+  if (!key && view->packet.kind != bitstream::PacketKind::predicted) {  // the index with its footer, and what later versions may add
+    report.bytes += bytes.size();
+    return {};
+  }
+  if (!in.at_end()) return {ErrorCode::corrupt, "bytes after a packet"};
+  uint64_t time = view->packet.time_stamp.value_or(next_time);
+  if (last_time && time <= *last_time) {
+    // How many frames were lost may have been a guess that was too large: then the video goes on from here.
+    if (!key || !estimated) {
+      return {ErrorCode::corrupt, "a packet's time stamp of " + std::to_string(time) + " does not follow " + std::to_string(*last_time)};
+    }
+    time = *last_time + 1;
+  }
+  if (time >= kMostTime) return {ErrorCode::corrupt, "a packet's time stamp is out of range"};
+  if (!key && !state.defined()) {
+    report.bytes += bytes.size();
+    if (skipping) return {};
+    if (options.strict) return {ErrorCode::corrupt, "a frame depends on one that is missing"};
+    return conceal(1, time);
+  }
+  VideoReport counted = report;
+  FrameSymbols symbols = decode_frame(*model, view->packet.payload, key, state, padded_side(format.height), padded_side(format.width), options.device, counted);
+  // From here on the packet is good.
+  report = counted;
+  state = symbols.state;
+  symbols.state = at::Tensor();
+  skipping = false;
+  if (key) estimated = false;
+  last_time = time;
+  next_time = time + format.frame_ticks;
+  const uint32_t crc = symbols.checksum;
+  const uint8_t crc_bytes[] = {static_cast<uint8_t>(crc), static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc >> 16), static_cast<uint8_t>(crc >> 24)};
+  report.symbol_checksum = bitstream::crc32c(crc_bytes, report.symbol_checksum);
+  report.bytes += bytes.size();
+  ++report.frames;
+  report.key_frames += key ? 1 : 0;
+  report.checked += symbols.checked ? 1 : 0;
+  auto slot = std::make_shared<Slot>();
+  slot->frame.time = time;
+  slot->frame.quality = symbols.quality;
+  slot->frame.key = key;
+  slot->shown = time >= first;
+  slot->symbols = std::move(symbols);
+  enqueue(std::move(slot));
+  return {};
+}
+
+VideoDecoder::VideoDecoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+VideoDecoder::VideoDecoder(VideoDecoder&&) noexcept = default;
+VideoDecoder& VideoDecoder::operator=(VideoDecoder&&) noexcept = default;
+VideoDecoder::~VideoDecoder() = default;
+
+Result<VideoDecoder> VideoDecoder::create(VideoDecoderOptions options) {
+  if (options.ahead < 0 || options.ahead > kMostAhead) return {ErrorCode::invalid_argument, "a decoder runs ahead by 0 to 16 frames"};
+  if (options.device == Device::cuda) {
+    std::string why;
+    if (!cuda_available(&why)) return {ErrorCode::device, "CUDA is not available: " + why};
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  return VideoDecoder(std::move(impl));
+}
+
+namespace {
+
+Status not_open() { return {ErrorCode::invalid_argument, "the decoder has seen no header, or the end already"}; }
+
+}  // namespace
+
+Status VideoDecoder::open(std::span<const uint8_t> header) {
+  if (impl_->opened) return {ErrorCode::invalid_argument, "the decoder has a header already"};
+  return guarded(impl_->options.device, [&] { return impl_->open(header); });
+}
+
+const VideoFormat& VideoDecoder::format() const { return impl_->format; }
+
+const VideoReport& VideoDecoder::report() const {
+  Impl& d = *impl_;
+  d.settle();
+  d.report.seconds_network += d.pictures.seconds_network;
+  d.pictures = {};
+  return d.report;
+}
+
+Status VideoDecoder::send(std::span<const uint8_t> packet) {
+  Impl& d = *impl_;
+  if (!d.opened || d.finished) return not_open();
+  {
+    const std::lock_guard lock(d.mutex);
+    TESSERA_RETURN_IF_ERROR(d.failure);
+  }
+  return guarded(d.options.device, [&] {
+    models::set_threads(thread_count(d.options.threads));
+    return d.decode(packet);
+  });
+}
+
+Status VideoDecoder::lost(uint64_t packets) {
+  Impl& d = *impl_;
+  if (!d.opened || d.finished) return not_open();
+  if (packets > kMostLost) return {ErrorCode::invalid_argument, "more than 2^24 lost packets"};
+  return guarded(d.options.device, [&] { return d.conceal(packets, d.next_time); });
+}
+
+Status VideoDecoder::flush() {
+  Impl& d = *impl_;
+  if (!d.opened || d.finished) return not_open();
+  d.finished = true;
+  d.settle();
+  return d.failure;
+}
+
+std::optional<VideoFrame> VideoDecoder::receive() {
+  Impl& d = *impl_;
+  if (d.order.empty()) return std::nullopt;
+  if (!d.finished && d.order.size() <= static_cast<size_t>(d.options.ahead)) return std::nullopt;
+  const std::shared_ptr<Slot> slot = d.order.front();
+  {
+    std::unique_lock lock(d.mutex);
+    d.changed.wait(lock, [&] { return slot->done; });
+  }
+  if (slot->repeats == 0) {
+    d.order.pop_front();
+    if (slot->frame.samples.empty()) return std::nullopt;  // its picture could not be made; send() or flush() says why
+    d.last_samples = slot->frame.samples;
+    return std::move(slot->frame);
+  }
+  VideoFrame frame = slot->frame;
+  slot->frame.time += d.format.frame_ticks;
+  if (--slot->repeats == 0) d.order.pop_front();
+  frame.samples = d.last_samples.empty() ? grey_samples(d.format) : d.last_samples;
+  return frame;
+}
+
+Status VideoDecoder::seek(uint64_t first) {
+  Impl& d = *impl_;
+  if (!d.opened) return not_open();
+  d.settle();
+  d.order.clear();
+  d.reference = {};
+  d.state = at::Tensor();
+  d.last_samples.clear();
+  d.skipping = true;
+  d.finished = false;
+  d.estimated = false;
+  d.first = first;
+  d.next_time = 0;
+  d.last_time.reset();
+  return {};
+}
+
+std::string choose_video_model(Device device, const std::string& weights_dir) {
+  constexpr const char* small = "motion-lite";
+  if (device == Device::cpu) return small;
+  constexpr const char* large = "motion";
+  const Status found = guarded(device, [&]() -> Status {
+    (void)find_video_model(weights_folder(weights_dir), large, {}, device);
+    return {};
+  });
+  return found.ok() ? large : small;
+}
+
+}  // namespace tessera

@@ -1,0 +1,243 @@
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <optional>
+#include <thread>
+
+#include "bitstream/crc.h"
+#include "bitstream/index.h"
+#include "bitstream/packet.h"
+#include "codec/catalogue.h"
+#include "codec/guard.h"
+#include "codec/still_tile.h"
+#include "codec/video_format.h"
+#include "codec/video_frame_coder.h"
+#include "codec/video_rate.h"
+#include "codec/video_samples.h"
+#include "models/parallel.h"
+
+namespace tessera {
+namespace {
+
+using models::MotionModel;
+using models::Planes;
+
+constexpr int kBest = 63;
+constexpr int kKeyAttempts = 3;      // of a key frame, until its size suits the bit rate
+constexpr int kKeyTolerance = 3;     // steps of quality
+constexpr uint32_t kLeastScene = 4;  // frames from a key frame to a scene cut
+constexpr double kCutRatio = 0.5, kCutFactor = 2.5, kUsualRatio = 0.15;
+constexpr double kLongestPause = 1;  // seconds between frames that count for the bit rate
+
+double mean_difference(const at::Tensor& a, const at::Tensor& b) {
+  const c10::InferenceMode inference;
+  return (a - b).abs().mean().item<double>();
+}
+
+// How far a prediction is from the picture, in units of how far the means of 16 x 16 blocks are: what inter and intra coding cost,
+// roughly. `noise`: how far the last decoded picture is from its source, which the prediction inherits.
+double prediction_ratio(const Planes& picture, const Planes& moved, double noise) {
+  const c10::InferenceMode inference;
+  const int64_t h = picture.height() / 16, w = picture.width() / 16;
+  const at::Tensor blocks = picture.y.reshape({h, 16, w, 16});
+  const double intra = mean_difference(blocks, blocks.mean({1, 3}, true));
+  constexpr double floor = 1.0 / 255;  // flat pictures with a little noise are no scene cuts
+  return std::max(0.0, mean_difference(picture.y, moved.y) - noise) / (intra + floor);
+}
+
+}  // namespace
+
+struct VideoEncoder::Impl {
+  VideoEncoderOptions options;
+  std::shared_ptr<const MotionModel> model;
+  std::optional<VideoRate> rate;
+  std::vector<uint8_t> header;
+  std::deque<VideoPacket> ready;
+  std::vector<bitstream::IndexEntry> entries;
+  models::Motion::Reference reference;
+  VideoReport report;
+  uint32_t since_key = 0;    // frames since the key frame, itself not counted
+  uint64_t next_time = 0;    // of a frame that needs no time stamp
+  std::optional<uint64_t> last_time;
+  double usual_ratio = kUsualRatio, noise = 0;
+  bool finished = false;
+
+  Status start();
+  void code(const VideoFrameView& frame, bool forced);
+  int quality(bool key) const;
+  int bonus(bool key) const { return models::kQualityPattern[key ? 0 : since_key % std::size(models::kQualityPattern)]; }
+  CodedFrame code_key(const Planes& picture, int& quality);
+  bool is_cut(const Planes& picture, const FramePlan& plan);
+  void write(const CodedFrame& frame, uint64_t time, bool key, int quality);
+  void write_index();
+};
+
+Status VideoEncoder::Impl::start() {
+  bitstream::FileHeader h;
+  describe(options.format, h);
+  h.model_name = model->name;
+  h.model_revision = model->revision;
+  h.model_hash = model->hash;
+  h.quality = static_cast<uint8_t>(options.quality);
+  bitstream::ByteWriter out;
+  TESSERA_RETURN_IF_ERROR(bitstream::write_header(out, h));
+  header = out.take();
+  report.bytes = header.size();
+  if (options.bit_rate > 0) {
+    rate.emplace(options.bit_rate, options.format.frame_rate(), options.buffer, uint64_t{options.format.width} * options.format.height);
+  }
+  return {};
+}
+
+int VideoEncoder::Impl::quality(bool key) const {
+  return rate ? rate->quality(key, bonus(key)) : std::min(kBest, options.quality + bonus(key));
+}
+
+// With a bit rate the first guess at a key frame's quality may be far off, and its size weighs: it is coded again then.
+CodedFrame VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
+  for (int attempt = 1;; ++attempt) {
+    const FramePlan plan = plan_key_frame(*model, picture.height(), picture.width(), quality, options.device);
+    VideoReport tried = report;
+    CodedFrame frame = encode_frame(*model, picture, plan, {false, quality, options.checksum}, tried);
+    if (rate) rate->learn(true, bonus(true), quality, 8.0 * static_cast<double>(frame.payload.size()));
+    const int better = rate ? rate->quality(true, bonus(true)) : quality;
+    if (attempt == kKeyAttempts || std::abs(better - quality) <= kKeyTolerance) {
+      report = tried;
+      return frame;
+    }
+    quality = better;
+  }
+}
+
+bool VideoEncoder::Impl::is_cut(const Planes& picture, const FramePlan& plan) {
+  if (!options.scene_cuts || !plan.vectors.defined() || since_key < kLeastScene) return false;
+  const double ratio = prediction_ratio(picture, plan.context.moved, noise);
+  const bool cut = ratio > kCutRatio && ratio > kCutFactor * usual_ratio;
+  usual_ratio = std::max(kUsualRatio, 0.5 * (usual_ratio + ratio));
+  return cut;
+}
+
+void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
+  Planes picture = planes_of(view, options.format);
+  if (options.device != Device::cpu) picture = {picture.y.to(torch_device(options.device)), picture.uv.to(torch_device(options.device))};
+  if (rate && last_time) rate->pass(std::min(kLongestPause, seconds_of(options.format, view.time - *last_time)));
+  bool key = forced || !reference.defined() || (options.keyint > 0 && since_key + 1 >= options.keyint);
+  CodedFrame frame;
+  int q = 0;
+  if (!key) {
+    ++since_key;
+    q = quality(false);
+    const bool refresh = options.refresh > 0 && since_key % options.refresh == 0;
+    const FramePlan plan = plan_frame(*model, picture, reference, q, refresh, options.effort, report);
+    key = is_cut(picture, plan);
+    if (key) {
+      ++report.scene_cuts;
+    } else {
+      frame = encode_frame(*model, picture, plan, {refresh, q, options.checksum}, report);
+      if (rate) rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(frame.payload.size()));
+    }
+  }
+  if (key) {
+    since_key = 0;
+    q = quality(true);
+    frame = code_key(picture, q);
+  }
+  reference = frame.next;
+  if (options.scene_cuts) noise = mean_difference(picture.y, reference.picture.y);
+  write(frame, view.time, key, q);
+}
+
+void VideoEncoder::Impl::write(const CodedFrame& frame, uint64_t time, bool key, int quality) {
+  bitstream::Packet packet;
+  packet.kind = key ? bitstream::PacketKind::key : bitstream::PacketKind::predicted;
+  // A key frame tells its time, so that it is known again behind damage, and after a seek.
+  if (time != next_time || (key && last_time)) packet.time_stamp = time;
+  packet.short_checksum = frame.payload.size() <= bitstream::kMaxShortPayload;
+  packet.payload = frame.payload;
+  bitstream::ByteWriter out;
+  const Status written = bitstream::write_packet(out, packet);
+  if (!written.ok()) throw Failure{written};
+  if (key) entries.push_back({report.bytes, time});
+  report.bytes += out.size();
+  if (rate) rate->spend(8.0 * static_cast<double>(out.size()));
+  const uint32_t crc = frame.checksum;
+  const uint8_t crc_bytes[] = {static_cast<uint8_t>(crc), static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc >> 16), static_cast<uint8_t>(crc >> 24)};
+  report.symbol_checksum = bitstream::crc32c(crc_bytes, report.symbol_checksum);
+  ++report.frames;
+  report.key_frames += key ? 1 : 0;
+  ready.push_back({out.take(), time, quality, key, false});
+  last_time = time;
+  next_time = time + options.format.frame_ticks;
+}
+
+void VideoEncoder::Impl::write_index() {
+  if (!options.index || entries.size() < 2) return;
+  bitstream::ByteWriter out;
+  const Status written = bitstream::write_index(out, entries);
+  if (!written.ok()) throw Failure{written};
+  report.bytes += out.size();
+  ready.push_back({out.take(), last_time.value_or(0), 0, false, true});
+}
+
+VideoEncoder::VideoEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+VideoEncoder::VideoEncoder(VideoEncoder&&) noexcept = default;
+VideoEncoder& VideoEncoder::operator=(VideoEncoder&&) noexcept = default;
+VideoEncoder::~VideoEncoder() = default;
+
+Result<VideoEncoder> VideoEncoder::create(VideoEncoderOptions options) {
+  TESSERA_RETURN_IF_ERROR(check_format(options.format));
+  if (options.quality < 0 || options.quality > kBest) return {ErrorCode::invalid_argument, "quality must be from 0 to 63"};
+  if (!(options.bit_rate >= 0 && options.bit_rate < 1e12)) return {ErrorCode::invalid_argument, "the bit rate must be positive"};
+  if (!(options.buffer >= 0.02 && options.buffer <= 3600)) return {ErrorCode::invalid_argument, "the buffer must hold from 0.02 to 3600 seconds"};
+  if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  const Status status = guarded(impl->options.device, [&]() -> Status {
+    impl->model = find_video_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
+    return impl->start();
+  });
+  if (!status.ok()) return status;
+  return VideoEncoder(std::move(impl));
+}
+
+const VideoFormat& VideoEncoder::format() const { return impl_->options.format; }
+const std::vector<uint8_t>& VideoEncoder::header() const { return impl_->header; }
+const VideoReport& VideoEncoder::report() const { return impl_->report; }
+
+Status VideoEncoder::send(const VideoFrameView& frame, bool key) {
+  Impl& e = *impl_;
+  const VideoFormat& format = e.options.format;
+  if (e.finished) return {ErrorCode::invalid_argument, "a frame after the end of the video"};
+  for (int p = 0; p < 3; ++p) {
+    if (frame.planes[p] == nullptr) return {ErrorCode::invalid_argument, "a frame lacks a plane"};
+    if (frame.strides[p] < format.plane_width(p) * format.sample_bytes()) return {ErrorCode::invalid_argument, "the rows of a frame overlap"};
+  }
+  if (e.last_time && frame.time <= *e.last_time) {
+    return {ErrorCode::invalid_argument, "a frame's time stamp of " + std::to_string(frame.time) + " does not follow " + std::to_string(*e.last_time)};
+  }
+  return guarded(e.options.device, [&]() -> Status {
+    models::set_threads(e.options.threads > 0 ? e.options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    e.code(frame, key);
+    return {};
+  });
+}
+
+Status VideoEncoder::flush() {
+  if (impl_->finished) return {ErrorCode::invalid_argument, "the video has ended already"};
+  impl_->finished = true;
+  return guarded(impl_->options.device, [&]() -> Status {
+    impl_->write_index();
+    return {};
+  });
+}
+
+std::optional<VideoPacket> VideoEncoder::receive() {
+  if (impl_->ready.empty()) return std::nullopt;
+  VideoPacket packet = std::move(impl_->ready.front());
+  impl_->ready.pop_front();
+  return packet;
+}
+
+}  // namespace tessera

@@ -1,0 +1,295 @@
+#include "codec/video_frame_coder.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <string>
+
+#include "bitstream/crc.h"
+#include "codec/guard.h"
+#include "codec/still_tile.h"
+#include "codec/stopwatch.h"
+#include "codec/video_payload.h"
+#include "entropy/range_table.h"
+#include "entropy/rans.h"
+#include "models/parallel.h"
+#include "models/video/motion_search.h"
+
+namespace tessera {
+namespace {
+
+using models::Level;
+using models::Motion;
+using models::MotionModel;
+using models::TemporalPrior;
+using models::VectorField;
+using models::exact::Mode;
+
+static_assert(std::endian::native == std::endian::little, "checksums are defined over little-endian integers");
+
+// Up to so many coded latents share the range coder with the rest; above, interleaved rANS decodes them several times faster and its
+// lanes weigh nothing.
+constexpr size_t kMostRangeCoded = 60000;
+constexpr float kFeatureMax = 1e4f;    // far beyond what trained networks reach
+constexpr int kVectorComponents = 10;  // coarse x, y; four deltas x, y
+
+std::span<const uint8_t> raw(const at::Tensor& t) {
+  return {static_cast<const uint8_t*>(t.const_data_ptr()), static_cast<size_t>(t.numel()) * t.element_size()};
+}
+std::span<const int32_t> integers(const at::Tensor& t) { return {t.const_data_ptr<int32_t>(), static_cast<size_t>(t.numel())}; }
+std::span<int32_t> integers(at::Tensor& t) { return {t.data_ptr<int32_t>(), static_cast<size_t>(t.numel())}; }
+std::span<const uint8_t> bytes_of(const at::Tensor& t) { return {t.const_data_ptr<uint8_t>(), static_cast<size_t>(t.numel())}; }
+
+at::Tensor to_bytes(const at::Tensor& rows) { return rows.to(at::kByte).cpu().contiguous(); }
+at::Tensor to_integers(const at::Tensor& symbols) { return symbols.to(at::kInt).cpu().contiguous(); }
+
+// A row for each of a block's components.
+at::Tensor vector_rows(const MotionModel& model, const at::Tensor& state, const Level& level) {
+  const at::Tensor rows = model.network.prior().vector_rows(state, level, Mode::quantised);
+  return to_bytes(at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1));
+}
+
+[[noreturn]] void corrupt(const std::string& text) { throw Failure{{ErrorCode::corrupt, text}}; }
+
+// Vectors [1,h,w,10], hyperlatents, latents, each only where it is defined.
+uint32_t checksum_of(const at::Tensor& vectors, const at::Tensor& z, const at::Tensor& y) {
+  const uint32_t before = vectors.defined() ? bitstream::crc32c(raw(vectors)) : 0;
+  return bitstream::crc32c(raw(y), bitstream::crc32c(raw(z), before));
+}
+
+void check_range(const at::Tensor& symbols, int32_t most, const char* what) {
+  for (const int32_t s : integers(symbols)) {
+    if (s < -most || s > most) corrupt(std::string(what) + " is out of range");
+  }
+}
+
+void get(const entropy::CdfTable& table, const at::Tensor& rows, entropy::RangeDecoder& coder, at::Tensor& symbols, const char* what) {
+  if (!entropy::get_symbols(table, bytes_of(rows), coder, integers(symbols))) corrupt(std::string("the ") + what + " are damaged");
+}
+
+VectorField field_of(const at::Tensor& components, at::Device device) {
+  const std::span<const int32_t> all = integers(components);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const int64_t most = i % kVectorComponents < 2 ? 2 * models::kVectorMax : models::kDeltaMax;
+    if (std::abs(int64_t{all[i]}) > most) corrupt("a motion vector is out of range");
+  }
+  const at::Tensor real = components.to(at::kFloat);
+  return {models::rebuild_vectors(real.narrow(-1, 0, 2)).to(device), real.narrow(-1, 2, 8).contiguous().to(device)};
+}
+
+// Within lo..hi, whatever a hostile stream has made of the network; what is no number becomes `lost`.
+at::Tensor bounded(const at::Tensor& x, float lo, float hi, float lost) {
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::nan_to_num(x, lost).clamp_(lo, hi);
+  const at::Tensor in = x.contiguous();
+  at::Tensor out = at::empty_like(in);
+  const float* from = in.const_data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  models::parallel(in.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float v = from[i] > lo ? from[i] : lo;
+      to[i] = from[i] == from[i] ? (v < hi ? v : hi) : lost;
+    }
+  });
+  return out;
+}
+
+// What a frame leaves to the pixel path of the next one.
+Motion::Reference reference_of(const Motion::Decoded& decoded, const at::Tensor& latents, const at::Tensor& gain) {
+  return {{bounded(decoded.picture.y, 0, 1, 0.5f), bounded(decoded.picture.uv, 0, 1, 0.5f)}, bounded(decoded.feature, -kFeatureMax, kFeatureMax, 0), latents, gain, {}};
+}
+
+// Rounded, within +-most; 0 for what is no number.
+at::Tensor symbols_of(const at::Tensor& x, int32_t most) { return bounded(at::floor(x + 0.5), -static_cast<float>(most), static_cast<float>(most), 0); }
+
+size_t coded_of(std::span<const uint8_t> rows, int skip_below) {
+  return static_cast<size_t>(std::count_if(rows.begin(), rows.end(), [skip_below](uint8_t row) { return row >= skip_below; }));
+}
+
+}  // namespace
+
+FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, int64_t height, int64_t width,
+                          Device device, VideoReport& report) {
+  const c10::InferenceMode inference;
+  const auto parsed = read_video_payload(payload, key);
+  if (!parsed) throw Failure{parsed.status()};
+  const Motion& net = model.network;
+  const TemporalPrior& prior = net.prior();
+  const int64_t h = height / 16, w = width / 16;
+  const at::TensorOptions real = at::TensorOptions().dtype(at::kFloat).device(torch_device(device));
+  FrameSymbols out;
+  out.key = key;
+  out.refresh = parsed->refresh;
+  out.quality = parsed->quality;
+  const Level level = Level::of(out.quality, real);
+  const bool moves = !key && net.config().conditioning;
+  const at::Tensor before = key ? prior.initial_state(1, h, w, real) : state;
+
+  entropy::RangeDecoder coder(std::as_bytes(parsed->coded));
+  at::Tensor components, rows_v, rows_z;
+  {
+    const Stopwatch watch(report.seconds_network);
+    if (moves) rows_v = vector_rows(model, before, level);
+    rows_z = to_bytes(prior.hyper_rows(before, level, Mode::quantised));
+  }
+  at::Tensor z = at::empty(rows_z.sizes(), at::kInt), y;
+  {
+    const Stopwatch watch(report.seconds_entropy);
+    if (moves) {
+      components = at::empty(rows_v.sizes(), at::kInt);
+      get(model.vector_table, rows_v, coder, components, "motion vectors");
+      out.vectors = field_of(components, torch_device(device));
+    }
+    get(model.hyper_table, rows_z, coder, z, "hyperlatents");
+    check_range(z, TemporalPrior::kHyperMax, "a hyperlatent");
+  }
+  at::Tensor moved, rows_y;
+  {
+    const Stopwatch watch(report.seconds_network);
+    moved = moves ? net.moved_state(before, out.vectors) : before;
+    const TemporalPrior::Rows rows = prior.latent_rows(z.to(real), moved, level, Mode::quantised);
+    out.feature = rows.feature;
+    rows_y = to_bytes(rows.index);
+  }
+  {
+    const Stopwatch watch(report.seconds_entropy);
+    y = at::empty(rows_y.sizes(), at::kInt);
+    if (parsed->latents) {
+      switch (entropy::decode(model.latent_table, parsed->latents->coded, bytes_of(rows_y), static_cast<int>(parsed->latents->lanes), integers(y))) {
+        case entropy::DecodeError::none:
+          break;
+        case entropy::DecodeError::truncated:
+          corrupt("the latents end too early");
+        case entropy::DecodeError::corrupt:
+          corrupt("the latents are damaged");
+      }
+    } else {
+      get(model.latent_table, rows_y, coder, y, "latents");
+    }
+    if (!coder.at_end()) corrupt("a frame's symbols do not end where they should");
+    check_range(y, kLatentMax, "a latent");
+    out.checksum = checksum_of(components, z, y);
+    if (parsed->checksum) {
+      if (*parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
+      out.checked = true;
+    }
+    const size_t coded = coded_of(bytes_of(rows_y), model.latent_table.skip_below());
+    report.symbols_coded += coded + static_cast<size_t>(z.numel()) + (moves ? static_cast<size_t>(components.numel()) : 0);
+    report.symbols_skipped += static_cast<size_t>(y.numel()) - coded;
+  }
+  const Stopwatch watch(report.seconds_network);
+  out.latents = y.to(real);
+  const at::Tensor news = moves ? components.to(real) : at::zeros({1, h, w, kVectorComponents}, real);
+  out.state = prior.next_state(out.feature, moved, out.latents, news, Mode::quantised);
+  return out;
+}
+
+void synthesise_frame(const MotionModel& model, const FrameSymbols& symbols, Motion::Reference& reference, VideoReport& report) {
+  const c10::InferenceMode inference;
+  const Stopwatch watch(report.seconds_network);
+  const Motion& net = model.network;
+  const Level level = Level::of(symbols.quality, symbols.latents.options());
+  const int64_t height = symbols.latents.size(1) * 16, width = symbols.latents.size(2) * 16;
+  if (symbols.refresh) reference.feature = at::Tensor();
+  reference.state = at::Tensor();
+  const Motion::Context context = symbols.key ? net.key_context(1, height, width, level) : net.context(reference, symbols.vectors, level);
+  const at::Tensor gain = net.latent_gain(level);
+  const at::Tensor y = net.run_means(symbols.feature, context, gain, [&](int, const at::Tensor& mean) { return symbols.latents + mean; });
+  const Motion::Decoded decoded = net.synthesis(y, context, level);
+  reference = reference_of(decoded, y, gain);
+}
+
+FramePlan plan_key_frame(const MotionModel& model, int64_t height, int64_t width, int quality, Device device) {
+  const c10::InferenceMode inference;
+  const at::TensorOptions real = at::TensorOptions().dtype(at::kFloat).device(torch_device(device));
+  return {{}, model.network.key_context(1, height, width, Level::of(quality, real))};
+}
+
+FramePlan plan_frame(const MotionModel& model, const models::Planes& picture, const Motion::Reference& reference, int quality, bool refresh, int effort,
+                     VideoReport& report) {
+  const c10::InferenceMode inference;
+  const Motion& net = model.network;
+  const Level level = Level::of(quality, picture.y.options());
+  FramePlan plan;
+  Motion::Reference used = reference;
+  if (refresh) used.feature = at::Tensor();
+  if (net.config().conditioning) {
+    const Stopwatch watch(report.seconds_search);
+    const models::MotionConfig& c = net.config();
+    const double lambda = c.lambda_min * std::pow(c.lambda_max / c.lambda_min, quality / 63.0);
+    const models::SearchOptions search = {.reach = effort < 2 ? 16 : effort < 8 ? 32 : 64, .quarters = effort >= 2};
+    plan.vectors = models::search_vectors(picture.y, used.picture.y, at::full({1, 1, 1}, 1 / std::sqrt(lambda), picture.y.options()), search);
+  }
+  const Stopwatch watch(report.seconds_network);
+  plan.context = net.context(used, plan.vectors, level);
+  return plan;
+}
+
+CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture, const FramePlan& plan, const FrameOptions& options, VideoReport& report) {
+  const c10::InferenceMode inference;
+  const Motion& net = model.network;
+  const TemporalPrior& prior = net.prior();
+  const at::TensorOptions real = picture.y.options();
+  const Level level = Level::of(options.quality, real);
+  const Motion::Context& context = plan.context;
+  const bool moves = plan.vectors.defined();
+  const int64_t h = picture.height() / 16, w = picture.width() / 16;
+
+  at::Tensor news, components, rows_v, rows_z, z_symbols, rows_y, y_symbols;
+  CodedFrame out;
+  {
+    const Stopwatch watch(report.seconds_network);
+    news = moves ? at::cat({plan.vectors.coarse - models::predict_vectors(plan.vectors.coarse), plan.vectors.delta}, -1)
+                 : at::zeros({1, h, w, kVectorComponents}, real);
+    if (moves) {
+      rows_v = vector_rows(model, context.input_state, level);
+      components = to_integers(news);
+    }
+    rows_z = to_bytes(prior.hyper_rows(context.input_state, level, Mode::quantised));
+    const auto [y, z] = net.analysis(picture, context, level);
+    const at::Tensor z_hat = symbols_of(z, TemporalPrior::kHyperMax);
+    const TemporalPrior::Rows rows = prior.latent_rows(z_hat, context.state, level, Mode::quantised);
+    const at::Tensor coded = rows.index.ge(model.latent_table.skip_below());
+    const at::Tensor gain = net.latent_gain(level);
+    at::Tensor symbols;
+    const at::Tensor y_hat = net.run_means(rows.feature, context, gain, [&, &latents = y](int step, const at::Tensor& mean) {
+      const at::Tensor s = symbols_of(latents - mean, kLatentMax) * coded;
+      const at::Tensor part = net.masked(step, s);
+      symbols = step == 0 ? part : symbols + part;
+      return s + mean;
+    });
+    z_symbols = to_integers(z_hat);
+    y_symbols = to_integers(symbols);
+    rows_y = to_bytes(rows.index);
+    out.next = reference_of(net.synthesis(y_hat, context, level), y_hat, gain);
+    out.next.state = prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised);
+  }
+  const Stopwatch watch(report.seconds_entropy);
+  VideoPayload payload;
+  payload.quality = options.quality;
+  payload.refresh = options.refresh;
+  out.checksum = checksum_of(components, z_symbols, y_symbols);
+  if (options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
+  entropy::RangeEncoder coder;
+  if (moves) entropy::put_symbols(model.vector_table, integers(components), bytes_of(rows_v), coder);
+  entropy::put_symbols(model.hyper_table, integers(z_symbols), bytes_of(rows_z), coder);
+  const size_t coded = coded_of(bytes_of(rows_y), model.latent_table.skip_below());
+  std::vector<uint8_t> lanes;
+  if (coded <= kMostRangeCoded) {
+    entropy::put_symbols(model.latent_table, integers(y_symbols), bytes_of(rows_y), coder);
+  } else {
+    payload.latents.emplace();
+    payload.latents->lanes = static_cast<uint32_t>(entropy::lanes_for(coded));
+    entropy::encode(model.latent_table, integers(y_symbols), bytes_of(rows_y), static_cast<int>(payload.latents->lanes), lanes);
+    payload.latents->coded = lanes;
+  }
+  const std::vector<std::byte> first = coder.finish();
+  payload.coded = {reinterpret_cast<const uint8_t*>(first.data()), first.size()};
+  out.payload = write_video_payload(payload);
+  report.symbols_coded += coded + static_cast<size_t>(z_symbols.numel()) + (moves ? static_cast<size_t>(components.numel()) : 0);
+  report.symbols_skipped += static_cast<size_t>(y_symbols.numel()) - coded;
+  return out;
+}
+
+}  // namespace tessera

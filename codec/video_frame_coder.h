@@ -1,0 +1,66 @@
+// One frame of video through the network and the range coder: pictures to payload and back.
+//
+// The two paths of docs/exactness.md are kept apart: decode_frame() needs packets and the exact state only, and synthesise_frame() nothing
+// of that state, so that the symbols of one frame may be decoded while the picture of the frame before is made.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codec/video.h"
+#include "models/video/motion_model.h"
+
+namespace tessera {
+
+// Latent symbols are within +-kLatentMax: what a float's rounding errors are small against.
+inline constexpr int32_t kLatentMax = 32767;
+
+// What one packet says. Tensors are on the device unless stated otherwise.
+struct FrameSymbols {
+  bool key = false, refresh = false;
+  int quality = 0;
+  models::VectorField vectors;  // undefined in key frames, and without conditioning
+  at::Tensor latents;           // residuals of the means, [1,h,w,M], float32
+  at::Tensor feature;           // of the exact network, for the means
+  at::Tensor state;             // exact; what the frame leaves to the next one
+  uint32_t checksum = 0;        // CRC-32C of vectors, hyperlatents and latents as little-endian int32
+  bool checked = false;         // a stored checksum was compared
+};
+
+// Decodes the symbols of a frame of height x width (multiples of 16). `state`: as the frame before left it; not used by key frames.
+// Adds to `report`. Throws Failure (corrupt, unsupported).
+FrameSymbols decode_frame(const models::MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, int64_t height,
+                          int64_t width, Device device, VideoReport& report);
+
+// Makes the picture. `reference` is what the frame before left, and becomes what this one leaves; its state is not used.
+void synthesise_frame(const models::MotionModel& model, const FrameSymbols& symbols, models::Motion::Reference& reference, VideoReport& report);
+
+struct FrameOptions {
+  bool refresh = false;  // drop the feature of the frame before
+  int quality = 32;
+  bool checksum = true;
+};
+
+// What is known of a frame before it is coded. Of a key frame `vectors` is undefined.
+struct FramePlan {
+  models::VectorField vectors;
+  models::Motion::Context context;
+};
+FramePlan plan_key_frame(const models::MotionModel& model, int64_t height, int64_t width, int quality, Device device);
+// Searches vectors. `effort` 0..9.
+FramePlan plan_frame(const models::MotionModel& model, const models::Planes& picture, const models::Motion::Reference& reference, int quality,
+                     bool refresh, int effort, VideoReport& report);
+
+struct CodedFrame {
+  std::vector<uint8_t> payload;
+  uint32_t checksum = 0;
+  models::Motion::Reference next;
+};
+// Codes a picture (sides multiples of 16, on the device). Adds to `report`.
+CodedFrame encode_frame(const models::MotionModel& model, const models::Planes& picture, const FramePlan& plan, const FrameOptions& options,
+                        VideoReport& report);
+
+}  // namespace tessera

@@ -1,0 +1,309 @@
+// Video through the whole program, with small networks: y4m and files of FFmpeg's kinds in and out, pipes, damage, bad input.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "data/video_reader.h"
+#include "data/video_writer.h"
+#include "tests/apps/run_program.h"
+#include "tests/codec/videos.h"
+#include "tests/data/temporary_folder.h"
+
+namespace tessera::test {
+namespace {
+
+// A y4m file made by hand.
+std::string y4m(const Clip& clip, const std::string& rate = "25:1") {
+  const VideoFormat& f = clip.format;
+  std::string bytes = "YUV4MPEG2 W" + std::to_string(f.width) + " H" + std::to_string(f.height) + " F" + rate + " Ip A1:1 C" +
+                      (f.bit_depth > 8 ? "420p10" : "420mpeg2") + "\n";
+  for (const auto& frame : clip.frames) {
+    bytes += "FRAME\n";
+    bytes.append(frame.begin(), frame.end());
+  }
+  return bytes;
+}
+
+class CliVideo : public testing::Test {
+ protected:
+  CliVideo() { write_video_weights(folder_.folder()); }
+
+  Outcome run(std::vector<std::string> arguments, const std::string& input = {}) const {
+    return run_program(arguments, input, {}, {"TESSERA_WEIGHTS=" + folder_.folder()});
+  }
+  std::string put(const std::string& name, const std::string& bytes) const {
+    put_text_file(folder_.path(name), bytes);
+    return folder_.path(name);
+  }
+
+  struct Read {
+    media::VideoProperties properties;
+    std::vector<media::VideoFrame> frames;
+  };
+  static Read read(const std::string& path) {
+    Read out;
+    auto reader = media::VideoReader::open(path);
+    EXPECT_TRUE(reader) << reader.status().message();
+    if (!reader) return out;
+    out.properties = reader->properties();
+    for (;;) {
+      media::VideoFrame frame;
+      const auto got = reader->read(frame);
+      EXPECT_TRUE(got) << got.status().message();
+      if (!got || !*got) return out;
+      out.frames.push_back(std::move(frame));
+    }
+  }
+
+  void expect_nothing_left(const std::string& output) const {
+    EXPECT_FALSE(exists(folder_.path(output)));
+    for (const auto& name : folder_.names()) EXPECT_EQ(name.find(".part"), std::string::npos) << name;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CliVideo, SizesDepthsAndLengths) {
+  for (const auto& [width, height, depth, frames] : {std::tuple{64u, 48u, 8u, 12u}, {33u, 17u, 10u, 3u}, {319u, 241u, 8u, 1u}}) {
+    const Clip clip = moving_clip(width, height, frames, depth);
+    const std::string in = put("in.y4m", y4m(clip, "30000:1001"));
+    const Outcome encoded = run({"encode", in, folder_.path("v.tsr"), "-q", "50", "--quiet"});
+    ASSERT_EQ(encoded.code, 0) << encoded.err;
+    ASSERT_EQ(run({"verify", folder_.path("v.tsr")}).code, 0);
+    for (const char* name : {"o.y4m", "o.mkv", "o.mp4"}) {
+      const Outcome decoded = run({"decode", folder_.path("v.tsr"), folder_.path(name), "--quiet"});
+      ASSERT_EQ(decoded.code, 0) << decoded.err;
+      const Read out = read(folder_.path(name));
+      ASSERT_EQ(out.frames.size(), frames) << name;
+      EXPECT_NEAR(static_cast<double>(out.properties.frame_rate.num) / static_cast<double>(out.properties.frame_rate.den), 29.97, 0.01) << name;
+      if (name != std::string("o.mp4") || width % 2 == 0) {
+        EXPECT_EQ(out.frames[0].format, (media::VideoFormat{width, height, media::Chroma::yuv420, depth})) << name;
+      }
+      if (name == std::string("o.y4m")) {
+        for (size_t t = 0; t < frames; ++t) {
+          VideoFrame frame;
+          frame.samples = out.frames[t].samples;
+          EXPECT_GT(luma_psnr(clip, t, frame), 30) << t;
+        }
+      }
+    }
+    EXPECT_EQ(read(folder_.path("o.y4m")).frames[0].samples, read(folder_.path("o.mkv")).frames[0].samples);  // both without loss
+  }
+}
+
+TEST_F(CliVideo, PipesAndDefaultNames) {
+  const std::string in = y4m(moving_clip(48, 32, 6));
+  const Outcome encoded = run({"encode", "-", "-q", "40"}, in);
+  ASSERT_EQ(encoded.code, 0) << encoded.err;
+  const Outcome decoded = run({"decode", "-"}, encoded.out);
+  ASSERT_EQ(decoded.code, 0) << decoded.err;
+  EXPECT_EQ(decoded.out.size() + 0, read(put("p.y4m", decoded.out)).frames.size() * (48 * 32 * 3 / 2 + 6) + decoded.out.find('\n') + 1);
+  put("clip.y4m", in);
+  ASSERT_EQ(run({"encode", folder_.path("clip.y4m"), "--quiet"}).code, 0);
+  ASSERT_TRUE(exists(folder_.path("clip.tsr")));
+  ASSERT_EQ(run({"decode", folder_.path("clip.tsr"), "--quiet"}).code, 0);
+  EXPECT_EQ(read(folder_.path("clip.mp4")).frames.size(), 6u);
+  ASSERT_EQ(run({"decode", folder_.path("clip.tsr"), "--out-dir", folder_.path("o"), "--format", "y4m", "--quiet"}).code, 0);
+  EXPECT_EQ(read(folder_.path("o/clip.y4m")).frames.size(), 6u);
+}
+
+TEST_F(CliVideo, FinerChromaAndWhatFFmpegReads) {
+  for (const media::Chroma chroma : {media::Chroma::yuv422, media::Chroma::yuv444}) {
+    media::VideoWriterOptions options;
+    options.format = {48, 32, chroma, 10};
+    options.lossless = true;
+    options.sample_aspect = {4, 3};
+    auto writer = media::VideoWriter::open(folder_.path("in.mkv"), options);
+    ASSERT_TRUE(writer) << writer.status().message();
+    for (int t = 0; t < 4; ++t) {
+      media::VideoFrame frame = media::make_video_frame(options.format);
+      frame.time = t;
+      ASSERT_TRUE(writer->write(frame).ok());
+    }
+    ASSERT_TRUE(writer->finish().ok());
+    ASSERT_EQ(run({"encode", folder_.path("in.mkv"), folder_.path("v.tsr"), "--quiet"}).code, 0);
+    ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("o.mkv"), "--quiet"}).code, 0);
+    const Read out = read(folder_.path("o.mkv"));
+    EXPECT_EQ(out.frames.size(), 4u);
+    EXPECT_EQ(out.frames[0].format, (media::VideoFormat{48, 32, media::Chroma::yuv420, 10}));
+    EXPECT_EQ(out.properties.sample_aspect, (media::Rational{4, 3}));
+  }
+}
+
+TEST_F(CliVideo, VariableRateKeepsItsTimes) {
+  media::VideoWriterOptions options;
+  options.format = {48, 32, media::Chroma::yuv420, 8};
+  options.lossless = true;
+  options.time_base = {1, 1000};
+  options.frame_rate = {0, 1};
+  const int64_t times[] = {0, 40, 53, 200, 1000, 1001};
+  auto writer = media::VideoWriter::open(folder_.path("in.mkv"), options);
+  ASSERT_TRUE(writer) << writer.status().message();
+  for (const int64_t time : times) {
+    media::VideoFrame frame = media::make_video_frame(options.format);
+    frame.time = time;
+    ASSERT_TRUE(writer->write(frame).ok());
+  }
+  ASSERT_TRUE(writer->finish().ok());
+  ASSERT_EQ(run({"encode", folder_.path("in.mkv"), folder_.path("v.tsr"), "--quiet"}).code, 0);
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("o.mkv"), "--quiet"}).code, 0);
+  const Read out = read(folder_.path("o.mkv"));
+  ASSERT_EQ(out.frames.size(), std::size(times));
+  for (size_t t = 0; t < out.frames.size(); ++t) EXPECT_EQ(out.frames[t].time - out.frames[0].time, times[t]) << t;
+}
+
+TEST_F(CliVideo, RatesKeyFramesAndInfo) {
+  const std::string in = put("in.y4m", y4m(moving_clip(64, 64, 100))), stream = folder_.path("v.tsr");
+  ASSERT_EQ(run({"encode", in, stream, "-q", "30", "--quiet"}).code, 0);
+  const auto plain = nlohmann::json::parse(run({"info", "--json", stream}).out);
+  EXPECT_EQ(plain["media"], "video");
+  EXPECT_EQ(plain["frames"], 100);
+  EXPECT_EQ(plain["key_frames"], 1);
+  const double rate = plain["bit_rate"];
+  ASSERT_EQ(run({"encode", in, stream, "--bitrate", std::to_string(rate / 1000) + "k", "--keyint", "50", "--quiet"}).code, 0);
+  const auto asked = nlohmann::json::parse(run({"info", "--check", "--json", stream}).out);
+  EXPECT_NEAR(asked["bit_rate"].get<double>() / rate, 1, 0.1);
+  EXPECT_EQ(asked["key_frames"], 2);
+  EXPECT_TRUE(asked.contains("decoded_checksum"));
+  const Outcome text = run({"info", stream});
+  EXPECT_NE(text.out.find("64x64"), std::string::npos) << text.out;
+  const Outcome models = run({"models"});
+  EXPECT_NE(models.out.find("video"), std::string::npos) << models.out;
+}
+
+TEST_F(CliVideo, Bench) {
+  const std::string in = put("in.y4m", y4m(moving_clip(64, 48, 5)));
+  const Outcome table = run({"bench", in, "-q", "20,50", "--repeat", "1"}), json = run({"bench", in, "-q", "20,50", "--repeat", "1", "--json", "--frames", "3"});
+  EXPECT_EQ(table.code, 0) << table.err;
+  const auto rows = nlohmann::json::parse(json.out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["frames"], 3);
+  EXPECT_GT(rows[1]["psnr_611_db"].get<double>(), rows[0]["psnr_611_db"].get<double>());
+  EXPECT_NEAR(rows[0]["psnr_611_db"].get<double>(),
+              (6 * rows[0]["psnr_y_db"].get<double>() + rows[0]["psnr_u_db"].get<double>() + rows[0]["psnr_v_db"].get<double>()) / 8, 1e-9);
+  EXPECT_GT(rows[0]["decode_frames_per_second"], 0);
+}
+
+TEST_F(CliVideo, MatroskaHoldsTheSamePackets) {
+  const std::string in = put("in.y4m", y4m(moving_clip(48, 48, 12)));
+  ASSERT_EQ(run({"encode", in, folder_.path("v.tsr"), "--keyint", "5", "--quiet"}).code, 0);
+  const Outcome encoded = run({"encode", in, folder_.path("v.tsr.mkv"), "--keyint", "5", "--quiet"});
+  ASSERT_EQ(encoded.code, 0) << encoded.err;
+  const auto plain = nlohmann::json::parse(run({"info", "--check", "--json", folder_.path("v.tsr")}).out);
+  const auto inside = nlohmann::json::parse(run({"info", "--check", "--json", folder_.path("v.tsr.mkv")}).out);
+  for (const char* key : {"frames", "key_frames", "width", "decoded_checksum", "model"}) EXPECT_EQ(plain[key], inside[key]) << key;
+  EXPECT_EQ(run({"verify", folder_.path("v.tsr.mkv")}).code, 0);
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("a.y4m"), "--quiet"}).code, 0);
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr.mkv"), folder_.path("b.y4m"), "--quiet"}).code, 0);
+  EXPECT_EQ(text_of(folder_.path("a.y4m")), text_of(folder_.path("b.y4m")));
+  // A second Matroska file is an input, not an output.
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("o.mkv"), "--quiet"}).code, 0);
+  const std::string before = text_of(folder_.path("o.mkv"));
+  EXPECT_EQ(run({"encode", in, folder_.path("o.mkv")}).code, 2);
+  EXPECT_EQ(text_of(folder_.path("o.mkv")), before);
+  const Outcome other = run({"decode", folder_.path("o.mkv"), folder_.path("c.y4m")});
+  EXPECT_EQ(other.code, 13) << other.err;
+  EXPECT_EQ(other.error_lines(), 1u);
+  expect_nothing_left("c.y4m");
+}
+
+TEST_F(CliVideo, CutOffStreamsGiveWhatIsThere) {
+  ASSERT_EQ(run({"encode", put("in.y4m", y4m(moving_clip(48, 48, 20))), folder_.path("v.tsr"), "--quiet"}).code, 0);
+  const std::string good = text_of(folder_.path("v.tsr"));
+  put("cut.tsr", good.substr(0, good.size() * 7 / 10));
+  const Outcome decoded = run({"decode", folder_.path("cut.tsr"), folder_.path("cut.y4m")});
+  EXPECT_EQ(decoded.code, 11) << decoded.err;
+  EXPECT_EQ(decoded.error_lines(), 1u) << decoded.err;
+  const size_t frames = read(folder_.path("cut.y4m")).frames.size();
+  EXPECT_GE(frames, 4u);
+  EXPECT_LT(frames, 20u);
+  EXPECT_EQ(run({"verify", folder_.path("cut.tsr")}).code, 11);
+  for (const size_t size : {0u, 3u, 20u, 40u}) {
+    put("cut.tsr", good.substr(0, size));
+    const Outcome nothing = run({"decode", folder_.path("cut.tsr"), folder_.path("n.y4m")});
+    EXPECT_EQ(nothing.code, 11) << size << nothing.err;
+    EXPECT_EQ(nothing.error_lines(), 1u);
+    expect_nothing_left("n.y4m");
+  }
+}
+
+TEST_F(CliVideo, DamageIsConcealedUpToTheNextKeyFrame) {
+  ASSERT_EQ(run({"encode", put("in.y4m", y4m(moving_clip(48, 48, 20))), folder_.path("v.tsr"), "--keyint", "5", "--quiet"}).code, 0);
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("good.y4m"), "--quiet"}).code, 0);
+  std::string bytes = text_of(folder_.path("v.tsr"));
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x41);
+  put("bad.tsr", bytes);
+  const Outcome decoded = run({"decode", folder_.path("bad.tsr"), folder_.path("bad.y4m")});
+  EXPECT_EQ(decoded.code, 12) << decoded.err;
+  EXPECT_NE(decoded.err.find("concealed"), std::string::npos) << decoded.err;
+  const Read good = read(folder_.path("good.y4m")), bad = read(folder_.path("bad.y4m"));
+  ASSERT_EQ(good.frames.size(), 20u);
+  ASSERT_EQ(bad.frames.size(), 20u);
+  size_t same = 0;
+  for (size_t t = 0; t < 20; ++t) same += good.frames[t].samples == bad.frames[t].samples;
+  EXPECT_GE(same, 15u);
+  EXPECT_LT(same, 20u);
+  EXPECT_EQ(run({"verify", folder_.path("bad.tsr")}).code, 12);
+}
+
+TEST_F(CliVideo, ASourceThatIsCutOffIsCodedUpToThere) {
+  const std::string whole = y4m(moving_clip(48, 48, 6));
+  const Outcome cut = run({"encode", put("cut.y4m", whole.substr(0, whole.size() - 1000)), folder_.path("v.tsr")});
+  EXPECT_LE(cut.error_lines(), 1u) << cut.err;
+  const Outcome decoded = run({"decode", folder_.path("v.tsr"), folder_.path("o.y4m"), "--quiet"});
+  EXPECT_EQ(decoded.code, 0) << decoded.err;
+  EXPECT_GE(read(folder_.path("o.y4m")).frames.size(), 5u);
+}
+
+TEST_F(CliVideo, AFullDiskKeepsWhatIsWritten) {
+  const std::string in = put("in.y4m", y4m(moving_clip(96, 96, 60)));
+  ASSERT_EQ(run({"encode", in, folder_.path("whole.tsr"), "-q", "60", "--quiet"}).code, 0);
+  const size_t size = text_of(folder_.path("whole.tsr")).size();
+  // A limit on the size of files stands for the disk; the program that is started inherits it.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{size / 2, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // writing then fails instead of ending the program
+  const Outcome full = run_program({"encode", in, folder_.path("v.tsr"), "-q", "60", "--quiet"}, {}, {}, {"TESSERA_WEIGHTS=" + folder_.folder()});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  (void)std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(full.code, 19) << full.err;
+  EXPECT_EQ(full.error_lines(), 1u) << full.err;
+  ASSERT_TRUE(exists(folder_.path("v.tsr")));
+  EXPECT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("o.y4m")}).code, 11);
+  EXPECT_GT(read(folder_.path("o.y4m")).frames.size(), 10u);
+}
+
+TEST_F(CliVideo, WrongOptionsAndInputs) {
+  const std::string in = put("in.y4m", y4m(moving_clip(32, 32, 2))), out = folder_.path("w.tsr");
+  const auto fails = [&](std::vector<std::string> words, int code) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_EQ(outcome.error_lines(), 1u) << outcome.err;
+    expect_nothing_left("w.tsr");
+  };
+  for (const char* rate : {"x", "-1", "0", "M"}) fails({"encode", in, out, "--bitrate", rate}, 2);
+  fails({"encode", in, out, "--keyint", "-3"}, 2);
+  fails({"encode", in, out, "--buffer", "0"}, 2);
+  fails({"encode", in, out, "--bpp", "1"}, 18);
+  fails({"encode", in, out, "--model", "none"}, 15);
+  fails({"encode", put("no.y4m", "YUV4MPEG2 nonsense"), out}, 12);
+  fails({"encode", put("no.mp4", std::string("\0\0\0\x18" "ftypisom", 12) + std::string(100, 'x')), out}, 12);
+  ASSERT_EQ(run({"encode", in, folder_.path("v.tsr"), "--quiet"}).code, 0);
+  const Outcome picture = run({"decode", folder_.path("v.tsr"), folder_.path("o.png")});
+  EXPECT_EQ(picture.code, 18) << picture.err;
+  EXPECT_EQ(picture.error_lines(), 1u);
+  const Outcome small = run({"decode", folder_.path("v.tsr"), folder_.path("o.y4m"), "--max-pixels", "100"});
+  EXPECT_EQ(small.code, 14) << small.err;
+  expect_nothing_left("o.y4m");
+  const Outcome no_space = run({"decode", folder_.path("v.tsr"), "/dev/full"});
+  EXPECT_EQ(no_space.code, 19) << no_space.err;
+  EXPECT_EQ(no_space.error_lines(), 1u) << no_space.err;
+}
+
+}  // namespace
+}  // namespace tessera::test

@@ -1,0 +1,37 @@
+# What the tests of the plugins share. To be sourced with $1: the build folder, $2: the golden streams.
+build=$1 golden=$2
+# Only what the test names is found.
+unset TESSERA_WEIGHTS LADSPA_PATH
+export FREI0R_PATH=$build/frei0r-1 LV2_PATH=$build/lv2 AV_LOG_FORCE_NOCOLOR=1
+if ! command -v ffmpeg >/dev/null; then
+  echo "skipped: there is no ffmpeg (scripts/setup.sh --tests installs it)"
+  exit 77
+fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fail() { echo "$1" >&2; exit 1; }
+ff() { ffmpeg -hide_banner -loglevel warning -nostdin -y "$@"; }
+
+# refused SENTENCE STATUS ARGUMENTS...: ffmpeg ends by itself (with STATUS, or any where it is -), and its log has the sentence.
+refused() {
+  local sentence=$1 wanted=$2 status=0
+  shift 2
+  ff "$@" >log 2>&1 || status=$?
+  [[ $status -lt 128 ]] || fail "ffmpeg was killed ($status): $* : $(cat log)"
+  [[ $wanted == - || $status == "$wanted" ]] || fail "status $status, not $wanted: $* : $(cat log)"
+  grep -qF "$sentence" log || fail "\"$sentence\" is not in the log of $* : $(cat log)"
+}
+# md5 ARGUMENTS...: of the frames
+md5() { ff "$@" -f md5 - 2>>md5.log || fail "ffmpeg $* failed: $(cat md5.log)"; }
+
+# lean PLUGIN WORKER SYMBOLS: what the host sees depends on nothing but the system, and neither offers or shows anything of libtorch.
+lean() {
+  if ldd "$1" | grep -qE 'torch|tessera|c10'; then fail "$1 loads libtorch before it is used"; fi
+  for library in "$1" "$2"; do
+    local offered
+    offered=$(nm -D --defined-only "$library" | awk '$2 != "A" {print $3}' | grep -vE "^($3)\$" || true)
+    [[ -z $offered ]] || fail "$library exports $offered"
+    if nm -D "$library" | c++filt | grep -qE 'torch|at::|c10::'; then fail "$library shows symbols of libtorch"; fi
+  done
+}
