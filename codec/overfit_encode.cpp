@@ -22,11 +22,11 @@ namespace {
 namespace inr = models::inr;
 using Clock = std::chrono::steady_clock;
 
-// Adam's rates for latents; those of the weights are a share of them. The first phase's falls to 0.02 of its start, the second's to 0.1.
-constexpr double kSoftWeightShare = 0.5, kHardRate = 1e-3, kHardWeightShare = 0.1;
+// Adam's rates for latents; those of the weights are a share of them. The first phase's falls to 0.02 of its start, the second's to 0.1. A larger
+// rate of the second phase lets latents wander over the edges of rounding and back.
+constexpr double kSoftWeightShare = 0.5, kHardRate = 2e-4, kHardWeightShare = 2.5;
 // Few steps have to be long ones; C3 takes 0.01 for 100 000.
 double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
-
 constexpr double kHardShare = 0.15;                    // of the steps
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
