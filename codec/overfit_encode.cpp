@@ -72,6 +72,7 @@ class Training {
     double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
     std::vector<at::Tensor> saved = fit_.snapshot();
     inr::Fit::Numbers best = fit_.evaluate();
+    const double explosion = request_.bpp ? 50 : 4;  // while the weight is steered, states of other weights are compared
     int64_t saved_step = 0, looked = 0;
     int restarts = 0;
     last_look_ = Clock::now();
@@ -87,7 +88,7 @@ class Training {
       const inr::Fit::Numbers n = fit_.read();
       const double loss = loss_of(n);
       // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate.
-      if (n.bad > n.steps / 4 || !std::isfinite(loss) || loss > 4 * loss_of(best)) {
+      if (n.bad > n.steps / 4 || !std::isfinite(loss) || loss > explosion * loss_of(best)) {
         if (++restarts > kMaxRestarts) throw Failure{{ErrorCode::device, "the training does not converge"}};
         fit_.restore(saved);
         rate *= 0.4;
