@@ -29,12 +29,19 @@ constexpr int kKeyAttempts = 3;      // of a key frame, until its size suits the
 constexpr int kKeyTolerance = 3;     // steps of quality
 constexpr uint32_t kLeastScene = 4;  // frames from a key frame to a scene cut
 constexpr double kCutRatio = 0.5, kCutFactor = 2.5, kUsualRatio = 0.15;
+constexpr double kFailure = 1.25, kFailureFloor = 2.0 / 255;  // of a decoded picture's distance, against what coding began from
+constexpr int kOtherQuality = 16;
 constexpr double kLongestPause = 1;  // seconds between frames that count for the bit rate
 
 double mean_difference(const at::Tensor& a, const at::Tensor& b) {
   const c10::InferenceMode inference;
   return (a - b).abs().mean().item<double>();
 }
+
+// The mean over all planes, luma three times as heavy as chroma.
+double distance(const Planes& a, const Planes& b) { return 0.75 * mean_difference(a.y, b.y) + 0.25 * mean_difference(a.uv, b.uv); }
+
+Planes grey_like(const Planes& picture) { return {at::full_like(picture.y, 0.5), at::full_like(picture.uv, 0.5)}; }
 
 // How far a prediction is from the picture, in units of how far the means of 16 x 16 blocks are: what inter and intra coding cost,
 // roughly. `noise`: how far the last decoded picture is from its source, which the prediction inherits.
@@ -66,9 +73,12 @@ struct VideoEncoder::Impl {
 
   Status start();
   void code(const VideoFrameView& frame, bool forced);
-  int quality(bool key) const;
+  int quality(bool key);
   int bonus(bool key) const { return models::kQualityPattern[key ? 0 : since_key % std::size(models::kQualityPattern)]; }
   CodedFrame code_key(const Planes& picture, int& quality);
+  CodedFrame sound_key(const Planes& picture, int& quality);
+  // Codes a picture as a predicted frame, or, where that fails, as a key frame: `key` and `quality` say what came of it.
+  CodedFrame code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality);
   bool is_cut(const Planes& picture, const FramePlan& plan);
   void write(const CodedFrame& frame, uint64_t time, bool key, int quality);
   void write_index();
@@ -91,7 +101,7 @@ Status VideoEncoder::Impl::start() {
   return {};
 }
 
-int VideoEncoder::Impl::quality(bool key) const {
+int VideoEncoder::Impl::quality(bool key) {
   return rate ? rate->quality(key, bonus(key)) : std::min(kBest, options.quality + bonus(key));
 }
 
@@ -109,6 +119,52 @@ CodedFrame VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
     }
     quality = better;
   }
+}
+
+// Pictures unlike all that a network was trained on can make it fail: what it decodes is then further from the picture than middle
+// grey. Another quality helps more often than not.
+CodedFrame VideoEncoder::Impl::sound_key(const Planes& picture, int& quality) {
+  CodedFrame best = code_key(picture, quality);
+  double error = distance(picture, best.next.picture);
+  const double grey = distance(picture, grey_like(picture));
+  const int first = quality;
+  for (const int other : {first + kOtherQuality, first - kOtherQuality, kBest}) {
+    if (error <= kFailure * grey + kFailureFloor) break;
+    const int q = std::clamp(other, 0, kBest);
+    VideoReport tried = report;
+    CodedFrame frame = encode_frame(*model, picture, plan_key_frame(*model, picture.height(), picture.width(), q, options.device), {false, q, options.checksum}, tried);
+    const double now = distance(picture, frame.next.picture);
+    if (now >= error) continue;
+    error = now;
+    best = std::move(frame);
+    quality = q;
+  }
+  return best;
+}
+
+// The same of predicted frames, in units of the prediction's error. First the feature of the past is dropped, then the past altogether.
+CodedFrame VideoEncoder::Impl::code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality) {
+  CodedFrame frame = encode_frame(*model, picture, plan, {refresh, quality, options.checksum}, report);
+  const double limit = kFailure * distance(picture, plan.context.moved) + kFailureFloor;
+  double error = distance(picture, frame.next.picture);
+  if (error <= limit) return frame;
+  if (!refresh && model->network.config().conditioning) {
+    VideoReport tried = report;
+    const FramePlan fresh = plan_frame(*model, picture, reference, quality, true, options.effort, tried);
+    CodedFrame again = encode_frame(*model, picture, fresh, {true, quality, options.checksum}, tried);
+    const double now = distance(picture, again.next.picture);
+    if (now < error) {
+      frame = std::move(again);
+      error = now;
+    }
+    if (error <= limit) return frame;
+  }
+  int q = quality;
+  CodedFrame anew = sound_key(picture, q);
+  if (distance(picture, anew.next.picture) >= error) return frame;
+  key = true;
+  quality = q;
+  return anew;
 }
 
 bool VideoEncoder::Impl::is_cut(const Planes& picture, const FramePlan& plan) {
@@ -135,14 +191,16 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
     if (key) {
       ++report.scene_cuts;
     } else {
-      frame = encode_frame(*model, picture, plan, {refresh, q, options.checksum}, report);
-      if (rate) rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(frame.payload.size()));
+      frame = code_predicted(picture, plan, refresh, key, q);
+      if (rate && !key) rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(frame.payload.size()));
     }
   }
   if (key) {
     since_key = 0;
-    q = quality(true);
-    frame = code_key(picture, q);
+    if (frame.payload.empty()) {
+      q = quality(true);
+      frame = sound_key(picture, q);
+    }
   }
   reference = frame.next;
   if (options.scene_cuts) noise = mean_difference(picture.y, reference.picture.y);

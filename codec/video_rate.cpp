@@ -15,8 +15,8 @@ constexpr double kSlope = 0.08;            // log2 of the bits a step of quality
 constexpr double kStartQuality = 32;       // the first guess: a key frame of quality 32 takes
 constexpr double kStartBits = 0.3;         // so many bits a pixel,
 constexpr double kStartShare = 0.12;       // and a predicted one this share of it
-constexpr double kKeyShare = 0.7;          // of the buffer that a key frame may fill
-constexpr double kHorizon = 2.0;           // buffers over which a debt is paid back
+constexpr double kKeyShare = 0.6;          // of the buffer that a key frame may fill
+constexpr double kHorizon = 1.5;           // buffers over which a debt is paid back
 constexpr double kLeastShare = 0.1;        // of the bit rate that a debt leaves
 constexpr int kRise = 2;                   // steps by which the quality goes up from one frame to the next
 
@@ -33,7 +33,7 @@ int VideoRate::kind_of(bool key, int bonus) { return key ? 0 : bonus >= 8 ? 1 : 
 
 double VideoRate::predicted(int kind, int quality) const { return std::exp2(complexity_[static_cast<size_t>(kind)] + kSlope * quality); }
 
-int VideoRate::quality(bool key, int bonus) const {
+int VideoRate::quality(bool key, int bonus) {
   const double frames = std::max(8.0, kHorizon * buffer_ / bit_rate_ * frame_rate_);
   const double even = bit_rate_ / frame_rate_;
   const double budget = std::max(kLeastShare * even, even - debt_ / frames);
@@ -46,6 +46,7 @@ int VideoRate::quality(bool key, int bonus) const {
     break;
   }
   if (last_base_ >= 0 && seen_[0] + seen_[1] + seen_[2] + seen_[3] > std::size(kQualityPattern)) base = std::min(base, last_base_ + kRise);
+  base_ = base;
   int quality = std::min(kBest, base + bonus);
   if (!key) return quality;
   const double room = std::max(even, kKeyShare * buffer_ - std::max(0.0, debt_));
@@ -68,7 +69,7 @@ void VideoRate::learn(bool key, int bonus, int quality, double bits) {
     }
   }
   ++seen_[kind];
-  if (!key) last_base_ = std::max(0, quality - bonus);
+  if (!key) last_base_ = base_;
 }
 
 void VideoRate::spend(double bits) { debt_ += bits; }

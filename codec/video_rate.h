@@ -3,7 +3,7 @@
 //
 // The bits of a frame grow exponentially with its quality: log2(bits) = complexity + slope * quality. The complexity of key frames and of
 // predicted frames, apart for each step of the quality pattern, is tracked as frames are coded. What was spent too much or too little
-// is made up for over twice the buffer.
+// is made up for over one and a half times the buffer.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ class VideoRate {
   VideoRate(double bit_rate, double frame_rate, double buffer, uint64_t pixels);
 
   // 0..63, bonus of the pattern included. `key`: a key frame, for which `bonus` is the pattern's first.
-  int quality(bool key, int bonus) const;
+  int quality(bool key, int bonus);
   // What a frame of that quality cost. Attempts that are not sent are only learned from.
   void learn(bool key, int bonus, int quality, double bits);
   void spend(double bits);
@@ -33,7 +33,7 @@ class VideoRate {
   static constexpr int kKinds = 4;
   std::array<double, kKinds> complexity_;
   std::array<uint64_t, kKinds> seen_{};
-  int last_base_ = -1;
+  int last_base_ = -1, base_ = -1;  // quality without the bonus: of the last predicted frame, and as chosen last
 };
 
 }  // namespace tessera

@@ -19,8 +19,8 @@ struct Clip {
 // A texture that moves by (1.5, -0.75) samples a frame; with `scene` > 0 another texture every so many frames.
 Clip moving_clip(uint32_t width, uint32_t height, size_t frames, uint32_t bit_depth = 8, size_t scene = 0);
 
-// Weights of small networks: `motion-lite` untrained, which is a transform codec that works, `motion` random, `stem` random and
-// without conditioning.
+// Weights of small networks: `motion-lite` untrained, which is a transform codec that works, `motion` a little random in all of its
+// branches, `stem` likewise and without conditioning.
 void write_video_weights(const std::string& folder);
 
 struct VideoStream {

@@ -38,12 +38,12 @@ std::vector<uint8_t> source(const Golden& g, const VideoFormat& f, size_t frame)
   std::vector<uint8_t> samples;
   const double peak = (1 << g.bit_depth) - 1, t = static_cast<double>(frame);
   for (int p = 0; p < 3; ++p) {
-    const double step = p == 0 ? 1 : 2;
+    const double step = p == 0 ? 1 : 2, swing = p == 0 ? 0.14 : 0.04;  // colours as muted as in footage
     for (uint32_t i = 0; i < f.plane_height(p); ++i) {
       for (uint32_t j = 0; j < f.plane_width(p); ++j) {
         const double x = j * step - 1.25 * t, y = i * step + 0.5 * t;
         const double v = std::sin(0.31 * x + 0.05 * y + p) + std::sin(0.11 * y - 0.07 * x) + std::sin(0.23 * y + 0.032 * x);
-        const auto sample = static_cast<uint16_t>(std::lround(peak * (0.5 + 0.14 * v)));
+        const auto sample = static_cast<uint16_t>(std::lround(peak * (0.5 + swing * v)));
         samples.push_back(static_cast<uint8_t>(sample));
         if (g.bit_depth > 8) samples.push_back(static_cast<uint8_t>(sample >> 8));
       }

@@ -39,10 +39,10 @@ void round_to_grids(Motion& network) {
   for (const auto* layer : network.prior().depthwises()) round(layer->scales(value(layer->name() + ".weight"), value(layer->name() + ".bias")));
 }
 
-void randomise(Motion& network, uint64_t seed) {
+void randomise(Motion& network, uint64_t seed, double scale) {
   const at::NoGradGuard no_grad;
   for (Param& p : network.params().list()) {
-    const double spread = p.tensor.dim() > 1 ? 0.3 / std::sqrt(static_cast<double>(p.tensor.size(1))) : 0.1;
+    const double spread = scale * (p.tensor.dim() > 1 ? 0.3 / std::sqrt(static_cast<double>(p.tensor.size(1))) : 0.1);
     p.tensor.add_(random_normal(p.tensor.sizes(), seed++) * spread);
   }
   round_to_grids(network);

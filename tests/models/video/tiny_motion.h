@@ -11,8 +11,8 @@ namespace tessera::models::test {
 MotionConfig tiny_motion_config(bool conditioning = true);
 
 // Moves every parameter away from its initial value, so that no branch of the network is silent, and rounds the exact layers' to
-// their grids.
-void randomise(Motion& network, uint64_t seed);
+// their grids. With a small `scale` the network still codes pictures.
+void randomise(Motion& network, uint64_t seed, double scale = 1);
 // Rounds the exact layers' parameters to their grids, as the trainer does.
 void round_to_grids(Motion& network);
 
