@@ -26,7 +26,7 @@ set(TESSERA_LIBRARIES tessera_shared)
 
 # The CUDA build is the trainer's; its kernels are in no archive that could be installed.
 if(TESSERA_STATIC AND NOT TESSERA_CUDA)
-  add_library(tessera_static STATIC $<TARGET_OBJECTS:tessera_c> $<TARGET_OBJECTS:tessera_codec> $<TARGET_OBJECTS:tessera_models>
+  add_library(tessera_static STATIC $<TARGET_OBJECTS:tessera_c> $<TARGET_OBJECTS:tessera_codec> $<TARGET_OBJECTS:tessera_models> $<TARGET_OBJECTS:tessera_step_graph>
     $<TARGET_OBJECTS:tessera_entropy> $<TARGET_OBJECTS:tessera_bitstream>)
   set_target_properties(tessera_static PROPERTIES OUTPUT_NAME tessera EXPORT_NAME tessera_static LINKER_LANGUAGE CXX)
   target_include_directories(tessera_static INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/tessera>")

@@ -6,6 +6,7 @@
 #include "codec/alpha.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
+#include "codec/overfit_encode.h"
 #include "codec/still_tile.h"
 #include "codec/tiling.h"
 #include "models/parallel.h"
@@ -46,7 +47,11 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
     return {ErrorCode::unsupported, std::string("the stream holds ") + bitstream::media_name(h.kind) + ", not a still image"};
   }
   const bitstream::PictureInfo& p = h.picture;
-  const uint64_t memory = predicted_memory(p);
+  const bool overfit = h.model_name == kOverfit;
+  if (overfit && (h.model_revision != kOverfitRevision || h.model_hash != 0)) {
+    return {ErrorCode::unsupported, "the stream needs revision " + std::to_string(h.model_revision) + " of the overfitted networks"};
+  }
+  const uint64_t memory = overfit ? predicted_memory(p, kOverfitMemory) : predicted_memory(p);
   if (memory > options.limits.max_memory) {
     return {ErrorCode::limit, "decoding would take about " + std::to_string(memory >> 20) + " MiB of memory, more than the limit of " +
                                   std::to_string(options.limits.max_memory >> 20) + " MiB"};
@@ -54,7 +59,8 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   const uint64_t tiles = bitstream::tile_count(p);
   if (parsed->packets.size() != tiles) return {ErrorCode::corrupt, "the stream's packets do not match its tiles"};
   models::set_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
-  const std::shared_ptr<models::StillModel> model = find_model(weights_folder(options.weights_dir), h.model_name, h.model_hash, options.device);
+  std::shared_ptr<models::StillModel> model;
+  if (!overfit) model = find_model(weights_folder(options.weights_dir), h.model_name, h.model_hash, options.device);
   if (image != nullptr) {
     image->width = p.width;
     image->height = p.height;
@@ -72,11 +78,21 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
     const bitstream::PacketView& view = parsed->packets[i];
     const auto sections = bitstream::read_sections(view.packet.payload, view.offset);
     if (!sections.ok()) return sections.status();
-    const int quality = view.packet.quality.value_or(h.quality);
-    const int64_t height = (area.height + 63) / 64 * 64, width = (area.width + 63) / 64 * 64;
-    const TileSymbols symbols = decode_symbols(*model, height, width, *sections, quality, options.device, report);
-    for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(symbols.checksum >> (8 * b)));
-    report.symbol_checksum = tiles == 1 ? symbols.checksum : bitstream::crc32c(checksums);
+    uint32_t checksum = 0;
+    std::function<at::Tensor()> synthesise;
+    if (overfit) {
+      const auto tile = std::make_shared<OverfitTile>(read_overfit(*sections, area.height, area.width, outputs_of(p.channels), report));
+      checksum = tile->checksum;
+      synthesise = [tile, area, &report] { return synthesise_overfit(*tile, area.height, area.width, report); };
+    } else {
+      const int quality = view.packet.quality.value_or(h.quality);
+      const int64_t height = (area.height + 63) / 64 * 64, width = (area.width + 63) / 64 * 64;
+      const TileSymbols symbols = decode_symbols(*model, height, width, *sections, quality, options.device, report);
+      checksum = symbols.checksum;
+      synthesise = [this, &model, symbols, quality, &report] { return synthesise_tile(*model, symbols, quality, options.device, report); };
+    }
+    for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(checksum >> (8 * b)));
+    report.symbol_checksum = tiles == 1 ? checksum : bitstream::crc32c(checksums);
     const bitstream::Section* alpha_section = bitstream::find_section(*sections, bitstream::SectionTag::alpha);
     if (has_alpha(p.channels) != (alpha_section != nullptr)) return {ErrorCode::corrupt, "alpha is missing, or there where it should not be"};
     std::optional<std::vector<int32_t>> alpha;
@@ -85,7 +101,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
       if (!alpha) return {ErrorCode::corrupt, "the alpha plane is damaged"};
     }
     if (image != nullptr) {
-      from_tensor(synthesise_tile(*model, symbols, quality, options.device, report), area, *image);
+      from_tensor(synthesise(), area, *image);
       if (alpha) write_alpha(*alpha, area, *image);
     }
     if (options.progress && !options.progress(static_cast<double>(i + 1) / static_cast<double>(tiles))) return {ErrorCode::cancelled, "cancelled"};

@@ -7,6 +7,7 @@
 #include "codec/alpha.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
+#include "codec/overfit_encode.h"
 #include "codec/still_tile.h"
 #include "codec/tiling.h"
 #include "models/parallel.h"
@@ -15,9 +16,13 @@ namespace tessera {
 
 struct ImageEncoder::Impl {
   EncoderOptions options;
-  std::shared_ptr<models::StillModel> model;
+  std::shared_ptr<models::StillModel> model;  // none: overfit
 
   Bytes encode_at(const ImageView& image, const ImageMetadata& metadata, int quality, Report& report, double progress_from, double progress_to) const;
+  std::vector<uint8_t> still_payload(const at::Tensor& x, const ImageView& image, const Area& area, int quality, Report& report, uint32_t& checksum) const;
+  std::vector<uint8_t> overfit_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, double from, double to, Report& report,
+                                       uint32_t& checksum) const;
+  std::vector<uint8_t> payload_of(std::vector<bitstream::Section> sections, const ImageView& image, const Area& area, uint32_t checksum) const;
 };
 
 ImageEncoder::ImageEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -35,6 +40,11 @@ Result<ImageEncoder> ImageEncoder::create(EncoderOptions options) {
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   const Status status = guarded(impl->options.device, [&]() -> Status {
+    if (impl->options.model == kOverfit) {
+      std::string why;
+      if (impl->options.device == Device::cuda && !cuda_available(&why)) return {ErrorCode::device, "CUDA is not available: " + why};
+      return {};
+    }
     impl->model = find_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
     return {};
   });
@@ -57,14 +67,52 @@ int refinements(int effort) { return effort < 7 ? 0 : effort == 7 ? 25 : effort 
 
 }  // namespace
 
+std::vector<uint8_t> ImageEncoder::Impl::payload_of(std::vector<bitstream::Section> sections, const ImageView& image, const Area& area,
+                                                    uint32_t checksum) const {
+  std::vector<uint8_t> alpha, stored;
+  if (has_alpha(image.channels)) {
+    alpha = encode_alpha(read_alpha(image, area), area.width, area.height, image.bit_depth);
+    sections.push_back({bitstream::SectionTag::alpha, alpha});
+  }
+  if (options.checksum) {
+    stored = bitstream::checksum_content(checksum);
+    sections.push_back({bitstream::SectionTag::checksum, stored});
+  }
+  bitstream::ByteWriter payload;
+  bitstream::write_sections(payload, sections);
+  return payload.take();
+}
+
+std::vector<uint8_t> ImageEncoder::Impl::still_payload(const at::Tensor& x, const ImageView& image, const Area& area, int quality, Report& report,
+                                                       uint32_t& checksum) const {
+  const TileResult tile = encode_tile(*model, x, quality, options.device, refinements(options.effort), report);
+  checksum = tile.checksum;
+  return payload_of({{bitstream::SectionTag::hyperlatents, tile.hyperlatents}, {bitstream::SectionTag::latents, tile.latents}}, image, area, checksum);
+}
+
+std::vector<uint8_t> ImageEncoder::Impl::overfit_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, double from, double to,
+                                                         Report& report, uint32_t& checksum) const {
+  OverfitRequest request{quality, options.bpp, options.effort, options.device, {}};
+  bool cancelled = false;
+  request.watch = [&](const FitState& state) {
+    const double done = from + (to - from) * state.fraction;
+    cancelled = options.progress && !options.progress(done);
+    return !cancelled && (!options.fit_watch || options.fit_watch({done, state.bpp, state.psnr}));
+  };
+  const OverfitTile tile = encode_overfit(x, outputs_of(image.channels), request, report, &quality);
+  if (cancelled) throw Failure{{ErrorCode::cancelled, "cancelled"}};
+  checksum = tile.checksum;
+  const OverfitSections sections = write_overfit(tile);
+  return payload_of({{bitstream::SectionTag::network, sections.network}, {bitstream::SectionTag::grids, sections.grids}}, image, area, checksum);
+}
+
 Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata& metadata, int quality, Report& report, double progress_from,
                                     double progress_to) const {
   bitstream::FileHeader header;
   header.kind = bitstream::MediaKind::image;
-  header.model_name = model->name;
-  header.model_revision = model->revision;
-  header.model_hash = model->hash;
-  header.quality = static_cast<uint8_t>(quality);
+  header.model_name = model ? model->name : kOverfit;
+  header.model_revision = model ? model->revision : kOverfitRevision;
+  header.model_hash = model ? model->hash : 0;
   header.picture.width = image.width;
   header.picture.height = image.height;
   header.picture.channels = static_cast<uint8_t>(image.channels);
@@ -77,37 +125,31 @@ Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata&
   const auto must = [](const Status& status) {
     if (!status.ok()) throw Failure{status};
   };
+  bitstream::ByteWriter packets;
+  const uint64_t tiles = bitstream::tile_count(header.picture);
+  std::vector<uint8_t> checksums;
+  for (uint64_t i = 0; i < tiles; ++i) {
+    const Area area = tile_area(header.picture, i);
+    const auto part_done = [&](uint64_t n) { return progress_from + (progress_to - progress_from) * static_cast<double>(n) / static_cast<double>(tiles); };
+    const at::Tensor x = to_tensor(image, area, model ? models::kAlign : 1, torch_device(options.device));
+    uint32_t checksum = 0;
+    const std::vector<uint8_t> payload = model ? still_payload(x, image, area, quality, report, checksum)
+                                               : overfit_payload(x, image, area, quality, part_done(i), part_done(i + 1), report, checksum);
+    must(bitstream::write_packet(packets, {.payload = payload}));
+    for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(checksum >> (8 * b)));
+    report.symbol_checksum = tiles == 1 ? checksum : bitstream::crc32c(checksums);
+    const double done = part_done(i + 1);
+    if (options.progress && !options.progress(done)) throw Failure{{ErrorCode::cancelled, "cancelled"}};
+  }
+  report.quality = quality;
+  header.quality = static_cast<uint8_t>(quality);  // an overfitted network may have been trained for a rate
   bitstream::ByteWriter out;
   must(bitstream::write_header(out, header));
   for (const auto& [type, bytes] : {std::pair(bitstream::MetadataType::icc, &metadata.icc), {bitstream::MetadataType::exif, &metadata.exif},
                                     {bitstream::MetadataType::xmp, &metadata.xmp}}) {
     if (!bytes->empty()) must(bitstream::write_metadata(out, type, *bytes));
   }
-  const uint64_t tiles = bitstream::tile_count(header.picture);
-  std::vector<uint8_t> checksums;
-  for (uint64_t i = 0; i < tiles; ++i) {
-    const Area area = tile_area(header.picture, i);
-    const TileResult tile = encode_tile(*model, to_tensor(image, area, models::kAlign, torch_device(options.device)), quality, options.device, refinements(options.effort), report);
-    std::vector<bitstream::Section> sections = {{bitstream::SectionTag::hyperlatents, tile.hyperlatents},
-                                                {bitstream::SectionTag::latents, tile.latents}};
-    std::vector<uint8_t> alpha, checksum;
-    if (has_alpha(image.channels)) {
-      alpha = encode_alpha(read_alpha(image, area), area.width, area.height, image.bit_depth);
-      sections.push_back({bitstream::SectionTag::alpha, alpha});
-    }
-    if (options.checksum) {
-      checksum = bitstream::checksum_content(tile.checksum);
-      sections.push_back({bitstream::SectionTag::checksum, checksum});
-    }
-    bitstream::ByteWriter payload;
-    bitstream::write_sections(payload, sections);
-    must(bitstream::write_packet(out, {.payload = payload.view()}));
-    for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(tile.checksum >> (8 * b)));
-    report.symbol_checksum = tiles == 1 ? tile.checksum : bitstream::crc32c(checksums);
-    const double done = progress_from + (progress_to - progress_from) * static_cast<double>(i + 1) / static_cast<double>(tiles);
-    if (options.progress && !options.progress(done)) throw Failure{{ErrorCode::cancelled, "cancelled"}};
-  }
-  report.quality = quality;
+  out.bytes(packets.view());
   return out.take();
 }
 
@@ -118,7 +160,7 @@ Result<Bytes> ImageEncoder::encode(const ImageView& image, const ImageMetadata& 
   const EncoderOptions& options = impl_->options;
   const Status status = guarded(options.device, [&]() -> Status {
     models::set_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
-    if (!options.bpp) {
+    if (!options.bpp || !impl_->model) {  // an overfitted network is trained for the rate
       best = impl_->encode_at(image, metadata, options.quality, best_report, 0.0, 1.0);
       return {};
     }

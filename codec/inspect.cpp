@@ -5,6 +5,7 @@
 #include "bitstream/file.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
+#include "codec/overfit_payload.h"
 #include "codec/tiling.h"
 #include "codec/video_format.h"
 
@@ -74,7 +75,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
     info.colour = {p.colour.primaries, p.colour.transfer, p.colour.matrix, p.colour.full_range};
     info.tiles = static_cast<uint32_t>(bitstream::tile_count(p));
     info.tile_size = p.tile;
-    info.predicted_memory = predicted_memory(p);
+    info.predicted_memory = h.model_name == kOverfit ? predicted_memory(p, kOverfitMemory) : predicted_memory(p);
   }
   if (h.kind == bitstream::MediaKind::audio) {
     const bitstream::AudioInfo& a = h.audio;
@@ -112,7 +113,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   if (all_stored) info.stored_checksum = parsed->packets.size() == 1 ? only : bitstream::crc32c(checksums);
   info.sections.push_back({"header", parsed->header_bytes});
   if (parsed->metadata_bytes > 0) info.sections.push_back({"metadata", parsed->metadata_bytes});
-  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame"}) {
+  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids"}) {
     if (sizes.contains(name)) info.sections.push_back({name, sizes[name]});
   }
   info.sections.push_back({"framing", stream.size() - std::min<uint64_t>(inside, stream.size())});
@@ -121,6 +122,11 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
     const std::string folder = weights_folder(weights_dir);
     if (h.kind == bitstream::MediaKind::audio) {
       info.decode_mmac_per_second = models::audio::decode_macs(*find_audio_model(folder, h.model_name, h.model_hash)) / 1e6;
+    } else if (h.kind == bitstream::MediaKind::image && h.model_name == kOverfit) {
+      if (h.model_revision != kOverfitRevision || parsed->packets.empty()) throw Failure{{ErrorCode::model_missing, "another revision"}};
+      const auto sections = bitstream::read_sections(parsed->packets[0].packet.payload, parsed->packets[0].offset);
+      if (!sections.ok()) return sections.status();
+      info.decode_kmac_per_pixel = read_overfit_config(*sections, outputs_of(h.picture.channels)).macs() / 1000;
     } else if (h.kind == bitstream::MediaKind::video) {
       const double macs = find_video_model(folder, h.model_name, h.model_hash, Device::cpu)->network.decode_macs();
       info.decode_kmac_per_pixel = macs / 1000;

@@ -83,17 +83,26 @@ struct Limits {
 // Called from the coding thread with the fraction done in 0..1; return false to cancel.
 using Progress = std::function<bool(double)>;
 
+// How the training of an overfitted network goes (model "overfit"): called a few times a second from the coding thread. bpp: bits a pixel that
+// the file would have; psnr: dB. Return false to end the training: the encoder then gives the stream of the best state so far.
+struct FitState {
+  double fraction = 0;  // of the training, 0..1
+  double bpp = 0, psnr = 0;
+};
+using FitWatch = std::function<bool(const FitState&)>;
+
 struct EncoderOptions {
-  std::string model = "still";
+  std::string model = "still";      // "overfit": a network is trained for the picture and travels in the stream; no weights are needed
   int quality = 32;                 // 0 (smallest file) .. 63 (best)
   std::optional<double> bpp = {};   // bits per pixel to aim at; overrides quality
   Device device = Device::cpu;
   int threads = 0;                  // 0: all cores
-  int effort = 5;                   // 0..9; 0 to 6 alike; from 7 on the latents are refined (codec/refine.h)
+  int effort = 5;                   // 0..9; still: 0 to 6 alike, from 7 on the latents are refined; overfit: 60 to 100 000 steps of training
   bool checksum = true;             // store a checksum of the decoded symbols (4 bytes)
   uint32_t tile = 0;                // tile side in pixels, a multiple of 64; 0: chosen by size and memory
   std::string weights_dir = {};     // empty: where the program was installed
   Progress progress = {};
+  FitWatch fit_watch = {};
 };
 
 struct DecoderOptions {

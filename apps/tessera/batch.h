@@ -7,8 +7,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "apps/tessera/exit_codes.h"
@@ -63,7 +66,10 @@ inline Status prepare_folder(const std::string& folder) {
   return {};
 }
 
-// Runs all jobs. `make_worker(worker index, threads, progress)` gives a callable that does one job; it is
+// Shows a text behind the progress bar.
+using Note = std::function<void(const std::string&)>;
+
+// Runs all jobs. `make_worker(threads, progress)`, or with a Note as a third argument, gives a callable that does one job; it is
 // called lazily on the worker's own thread and kept for the worker's later jobs. Errors are printed, one line
 // for each file. Returns the exit code of the first failed job.
 template <class MakeWorker>
@@ -72,7 +78,15 @@ int run_batch(const std::vector<Job>& jobs, const Common& common, MakeWorker mak
   const WorkerPlan plan = plan_workers(jobs.size(), common.threads, std::thread::hardware_concurrency(),
                                        common.device != Device::cpu);
   ProgressBar bar(jobs.size(), !common.quiet);
-  using Worker = decltype(make_worker(0, Progress{}));
+  const Note note = [&bar](const std::string& text) { bar.note(text); };
+  const auto make = [&](int threads, Progress progress) {
+    if constexpr (std::is_invocable_v<MakeWorker, int, Progress, Note>) {
+      return make_worker(threads, std::move(progress), note);
+    } else {
+      return make_worker(threads, std::move(progress));
+    }
+  };
+  using Worker = decltype(make(0, Progress{}));
   std::vector<std::optional<Worker>> workers(plan.workers);
   std::vector<size_t> current(plan.workers, 0);
   std::vector<Outcome> outcomes(jobs.size());
@@ -80,7 +94,7 @@ int run_batch(const std::vector<Job>& jobs, const Common& common, MakeWorker mak
   const auto statuses = run_jobs(jobs.size(), plan.workers, [&](size_t job, unsigned index) -> Status {
     current[index] = job;
     if (!workers[index]) {
-      workers[index].emplace(make_worker(plan.threads_each, [&bar, &current, index](double fraction) {
+      workers[index].emplace(make(plan.threads_each, [&bar, &current, index](double fraction) {
         bar.update(current[index], fraction * 0.999);  // the whole is there only when the file is written
         return true;
       }));

@@ -4,6 +4,7 @@
 
 #include "apps/tessera/batch.h"
 #include "apps/tessera/convert.h"
+#include "apps/tessera/interrupt.h"
 #include "apps/tessera/media_kind.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/video.h"
@@ -31,10 +32,16 @@ EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progre
 // One thread's encoder: made at the first picture that could be read, then kept.
 class EncodeWorker {
  public:
-  EncodeWorker(const EncodeOptions& options, int threads, Progress progress)
-      : options_(options), encoder_options_(encoder_options(options, threads, std::move(progress))) {}
+  EncodeWorker(const EncodeOptions& options, int threads, Progress progress, Note note)
+      : options_(options), encoder_options_(encoder_options(options, threads, std::move(progress))) {
+    encoder_options_.fit_watch = [note = std::move(note)](const FitState& state) {
+      note(fmt::format("{:.3f} bpp  {:.2f} dB", state.bpp, state.psnr));
+      return !interrupted();
+    };
+  }
 
   Status operator()(const Job& job, Outcome& outcome) {
+    if (interrupted()) return {ErrorCode::cancelled, "not begun: interrupted"};
     TESSERA_RETURN_IF_ERROR(check_output(job.output, options_.output.keep_existing));
     const auto type = type_of_input(job.input);
     if (!type) return type.status();
@@ -77,8 +84,11 @@ int encode_command(const EncodeOptions& options) {
   auto jobs = plan_jobs(options.common.files, options.output.out_dir, "tsr", Direction::encode);
   if (!jobs) return fail(jobs.status()), kExitUsage;
   if (const Status status = prepare_folder(options.output.out_dir); !status.ok()) return fail(status);
-  return run_batch(*jobs, options.common, [&](int threads, Progress progress) {
-    return EncodeWorker(options, threads, std::move(progress));
+  // Training may take an hour: the first interruption ends it, and what there is becomes the stream.
+  std::optional<InterruptGuard> guard;
+  if (options.model == "overfit") guard.emplace();
+  return run_batch(*jobs, options.common, [&](int threads, Progress progress, Note note) {
+    return EncodeWorker(options, threads, std::move(progress), std::move(note));
   });
 }
 

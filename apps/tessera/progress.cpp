@@ -42,9 +42,14 @@ void ProgressBar::update(size_t job, double fraction) {
   const auto done = static_cast<size_t>(std::count(fractions_.begin(), fractions_.end(), 1.0));
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double jobs = static_cast<double>(fractions_.size());
-  fmt::print(stderr, "\r{}\x1b[K", progress_line(sum / jobs, done, fractions_.size(), elapsed));
+  fmt::print(stderr, "\r{}{}\x1b[K", progress_line(sum / jobs, done, fractions_.size(), elapsed), note_.empty() ? "" : "  " + note_);
   std::fflush(stderr);
   visible_ = true;
+}
+
+void ProgressBar::note(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  note_ = text;
 }
 
 void ProgressBar::wipe() {

@@ -25,6 +25,7 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   void update(size_t job, double fraction);  // fraction of this job in 0..1; 1: done
+  void note(const std::string& text);        // shown behind the bar from now on
   void wipe();                               // before something else is printed
 
  private:
@@ -35,6 +36,7 @@ class ProgressBar {
   Clock::time_point start_ = Clock::now();
   Clock::time_point drawn_{};
   bool enabled_;
+  std::string note_;
   bool visible_ = false;
 };
 

@@ -1,4 +1,4 @@
-#include "apps/tessera-train/step_graph.h"
+#include "models/step_graph.h"
 
 #include <optional>
 #include <utility>
@@ -9,7 +9,7 @@
 #include <c10/cuda/CUDAStream.h>
 #endif
 
-namespace tessera::train {
+namespace tessera::models {
 
 #ifdef TESSERA_WITH_CUDA
 
@@ -66,4 +66,4 @@ void StepGraph::run(const std::function<void()>& before) {
 
 #endif
 
-}  // namespace tessera::train
+}  // namespace tessera::models

@@ -1,0 +1,201 @@
+#include "codec/overfit_encode.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "codec/guard.h"
+#include "codec/stopwatch.h"
+#include "models/inr/fit.h"
+#include "models/inr/synthesis.h"
+#include "models/parallel.h"
+#include "models/step_graph.h"
+#include "models/still.h"
+
+namespace tessera {
+namespace {
+
+namespace inr = models::inr;
+using Clock = std::chrono::steady_clock;
+
+// Adam's rates for latents; those of the weights are a share of them. The first phase's falls to 0.02 of its start, the second's to 0.1. A larger
+// rate of the second phase lets latents wander over the edges of rounding and back.
+constexpr double kSoftWeightShare = 0.5, kHardRate = 2e-4, kHardWeightShare = 2.5;
+// Few steps have to be long ones; C3 takes 0.01 for 100 000.
+double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
+constexpr double kHardShare = 0.15;                    // of the steps
+constexpr int kMaxRestarts = 4;
+constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
+
+// The weight of the MSE (samples in 0..1, bits a pixel) at a quality: the same as the still model's, so that qualities mean the same.
+double weight_of(double quality) {
+  const models::StillConfig still;
+  return 65025 * still.lambda_min * std::pow(still.lambda_max / still.lambda_min, quality / (models::kQualities - 1));
+}
+
+int quality_of(double weight) {
+  const models::StillConfig still;
+  const double q = std::log(weight / 65025 / still.lambda_min) / std::log(still.lambda_max / still.lambda_min);
+  return static_cast<int>(std::clamp(std::lround(q * (models::kQualities - 1)), 0L, long{models::kQualities - 1}));
+}
+
+class Training {
+ public:
+  Training(const at::Tensor& picture, int outputs, const OverfitRequest& request)
+      : request_(request),
+        pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
+        weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), weight_of(0), weight_of(63)) : weight_of(request.quality)),
+        fit_(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), picture, {.weight = weight_}),
+        other_bits_(5.0 * static_cast<double>(inr::parameter_count(fit_.config())) + kFramingBits) {}  // a guess until shifts are chosen
+
+  OverfitTile run() {
+    // Small pictures take more steps; each costs little.
+    const int64_t all = std::llround(static_cast<double>(overfit_steps(request_.effort)) * std::clamp(256 / std::sqrt(pixels_), 1.0, 4.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
+    const bool whole = soft_phase(all - hard);
+    fit_.choose_shifts(whole);
+    if (whole) hard_phase(hard);
+    OverfitTile tile{fit_.network(), fit_.planes(), 0};
+    tile.checksum = checksum_of(tile);
+    return tile;
+  }
+
+  double weight() const { return weight_; }
+
+ private:
+  // False when it was told to end.
+  bool soft_phase(int64_t steps) {
+    models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
+    double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
+    std::vector<at::Tensor> saved = fit_.snapshot();
+    inr::Fit::Numbers best = fit_.evaluate();
+    const double explosion = request_.bpp ? 50 : 4;  // while the weight is steered, states of other weights are compared
+    int64_t saved_step = 0, looked = 0;
+    int restarts = 0;
+    last_look_ = Clock::now();
+    for (int64_t i = 0; i < steps; ++i) {
+      // The graph has a stream of its own: it waits for what was queued elsewhere, and the host does not run far ahead of it.
+      if (looked == i || i % 16 == 0) graph.synchronise();
+      const double t = static_cast<double>(i) / static_cast<double>(steps);
+      const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
+      graph.run([&] { fit_.set({now, now * kSoftWeightShare, 0.3 - 0.2 * t, 2 - t, weight_}); });
+      if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
+      looked = i + 1;
+      graph.synchronise();
+      const inr::Fit::Numbers n = fit_.read();
+      const double loss = loss_of(n);
+      // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate.
+      if (n.bad > n.steps / 4 || !std::isfinite(loss) || loss > explosion * loss_of(best)) {
+        if (++restarts > kMaxRestarts) throw Failure{{ErrorCode::device, "the training does not converge"}};
+        fit_.restore(saved);
+        rate *= 0.4;
+        i = saved_step - 1;
+        looked = saved_step;
+        continue;
+      }
+      saved = fit_.snapshot();
+      saved_step = i + 1;
+      if (loss < loss_of(best)) best = n;
+      if (request_.bpp && t > next_estimate_) {
+        fit_.choose_shifts(true);
+        count_parameters();
+        next_estimate_ += 0.3;
+      }
+      steer(n, t < 0.1 ? 0 : 0.4);
+      if (!report(n, static_cast<double>(i + 1) / static_cast<double>(steps) * (1 - kHardShare))) return false;
+    }
+    return true;
+  }
+
+  void hard_phase(int64_t steps) {
+    models::StepGraph graph([&] { fit_.hard_step(); }, request_.device == Device::cuda);
+    fit_.forget_moments();
+    fit_.start_best();
+    count_parameters();
+    int64_t looked = 0;
+    for (int64_t i = 0; i < steps; ++i) {
+      if (looked == i || i % 16 == 0) graph.synchronise();
+      const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
+      graph.run([&] { fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_}); });
+      if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
+      looked = i + 1;
+      graph.synchronise();
+      const inr::Fit::Numbers n = fit_.read();
+      if (n.bad == n.steps) break;  // the best state is as it was
+      // What is best depends on the weight: once it changes, the search begins anew.
+      if (request_.bpp && t < 0.5 && steer(n, 0.4)) fit_.start_best();
+      if (!report(n, 1 - kHardShare + kHardShare * static_cast<double>(i + 1) / static_cast<double>(steps))) break;
+    }
+    fit_.restore_best();
+  }
+
+  double loss_of(const inr::Fit::Numbers& n) const { return n.bits / pixels_ + weight_ * n.mse; }
+
+  void count_parameters() {
+    other_bits_ = kFramingBits;
+    const inr::Network network = fit_.network();
+    for (const inr::Part& p : network.parts) other_bits_ += inr::part_cost(p.values).bits + 16;
+  }
+
+  // The host looks at the device a few times a second, and at the end. Steering needs more regular looks.
+  bool time_to_look(int64_t steps, bool last) {
+    if (request_.bpp) return last || steps >= std::clamp<int64_t>(overfit_steps(request_.effort) / 50, 5, 200);
+    const bool often = steps >= 10 && Clock::now() - last_look_ > std::chrono::milliseconds(400);
+    const bool yes = last || often || (request_.device == Device::cpu && Clock::now() - last_look_ > std::chrono::milliseconds(1500));
+    if (yes) last_look_ = Clock::now();
+    return yes;
+  }
+
+  // Moves the weight towards the wanted rate, which goes about with its square root. True when it changed by more than a little.
+  bool steer(const inr::Fit::Numbers& n, double strength) {
+    if (!request_.bpp) return false;
+    const double bpp = (n.bits + other_bits_) / pixels_;
+    const double change = std::clamp(strength * 2 * std::log(*request_.bpp / bpp), -0.3, 0.3);
+    weight_ = std::clamp(weight_ * std::exp(change), weight_of(0) / 4, weight_of(63) * 4);
+    return std::abs(change) > 0.01;
+  }
+
+  bool report(const inr::Fit::Numbers& n, double fraction) const {
+    if (!request_.watch) return true;
+    return request_.watch({fraction, (n.bits + other_bits_) / pixels_, -10 * std::log10(std::max(n.mse, 1e-12))});
+  }
+
+  const OverfitRequest& request_;
+  double pixels_, weight_;
+  inr::Fit fit_;
+  double other_bits_, next_estimate_ = 0.25;
+  Clock::time_point last_look_ = Clock::now();
+};
+
+}  // namespace
+
+int64_t overfit_steps(int effort) {
+  constexpr int64_t kSteps[10] = {60, 150, 400, 1000, 2500, 5000, 10000, 20000, 50000, 100000};
+  return kSteps[std::clamp(effort, 0, 9)];
+}
+
+OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitRequest& request, Report& report, int* quality_used) {
+  const Stopwatch watch(report.seconds_network);
+  const c10::InferenceMode training(false);
+  const at::AutoGradMode gradients(true);
+  at::set_num_threads(1);  // the loops have the project's own threads (models/parallel.h)
+  const at::Tensor picture = x[0].permute({2, 0, 1}).narrow(0, 0, outputs).contiguous();
+  Training run(picture, outputs, request);
+  OverfitTile tile = run.run();
+  if (quality_used != nullptr) *quality_used = quality_of(run.weight());
+  for (const inr::Plane& p : tile.planes) report.symbols_coded += p.values.size();
+  return tile;
+}
+
+at::Tensor synthesise_overfit(const OverfitTile& tile, int64_t height, int64_t width, Report& report) {
+  const Stopwatch watch(report.seconds_network);
+  const int64_t outputs = tile.network.config.outputs;
+  std::vector<float> pixels = inr::synthesise(tile.network, tile.planes, height, width);
+  const at::Tensor planar = at::from_blob(pixels.data(), {1, outputs, height, width}, at::TensorOptions().dtype(at::kFloat));
+  return planar.permute({0, 2, 3, 1}).expand({1, height, width, 3}).clone(at::MemoryFormat::Contiguous);  // never a view of what is freed here
+}
+
+}  // namespace tessera
