@@ -30,6 +30,16 @@ class Names(unittest.TestCase):
         with self.assertRaises(codecs.CodecError):
             codecs.find("tessera:speech:delay=none", "audio", SETTINGS)
 
+    def test_tessera_video(self):
+        codec = codecs.find("tessera:motion:effort=3", "video", codecs.Settings(intra_period=48))
+        encode = codecs.fill(codec.encode, {"in": "a.y4m", "out": "a.tsr", "q": "26", "threads": 1, "intra": 48})
+        self.assertEqual(encode[1:8], ["encode", "a.y4m", "a.tsr", "--model", "motion", "--quality", "26"])
+        self.assertEqual(encode[encode.index("--keyint") + 1], "48")
+        self.assertIn("--no-scenecut", encode)
+        self.assertEqual(codecs.find("tessera", "video", SETTINGS).label, "Tessera motion-lite")
+        with self.assertRaises(codecs.CodecError):
+            codecs.find("tessera:motion:delay=low", "video", SETTINGS)
+
     def test_tessera(self):
         codec = codecs.find("tessera:still:effort=7", "images", SETTINGS)
         self.assertEqual(codec.label, "Tessera still effort 7")
