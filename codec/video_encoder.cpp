@@ -192,7 +192,13 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
       ++report.scene_cuts;
     } else {
       frame = code_predicted(picture, plan, refresh, key, q);
-      if (rate && !key) rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(frame.payload.size()));
+      // What stands still is best left alone: coded anew at this quality it would come out no better, and decay from frame to frame.
+      const bool repeat = !key && distance(picture, reference.picture) <= distance(picture, frame.next.picture);
+      if (repeat) {
+        models::Motion::Reference same = reference;
+        frame = {repeat_payload(q, options.checksum), 0, std::move(same)};
+      }
+      if (rate && !key && !repeat) rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(frame.payload.size()));
     }
   }
   if (key) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <stdexcept>
 #include <string>
 
 #include "bitstream/crc.h"
@@ -122,6 +123,13 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   out.key = key;
   out.refresh = parsed->refresh;
   out.quality = parsed->quality;
+  if (!key && parsed->empty()) {
+    if (parsed->checksum && *parsed->checksum != 0) corrupt("the decoded symbols do not match their checksum");  // that of no symbols is 0
+    out.repeat = true;
+    out.checked = parsed->checksum.has_value();
+    out.state = state;
+    return out;
+  }
   const Level level = Level::of(out.quality, real);
   const bool moves = !key && net.config().conditioning;
   const at::Tensor before = key ? prior.initial_state(1, h, w, real) : state;
@@ -186,6 +194,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
 }
 
 void synthesise_frame(const MotionModel& model, const FrameSymbols& symbols, Motion::Reference& reference, VideoReport& report) {
+  if (symbols.repeat) return;
   const c10::InferenceMode inference;
   const Stopwatch watch(report.seconds_network);
   const Motion& net = model.network;
@@ -198,6 +207,13 @@ void synthesise_frame(const MotionModel& model, const FrameSymbols& symbols, Mot
   const at::Tensor y = net.run_means(symbols.feature, context, gain, [&](int, const at::Tensor& mean) { return symbols.latents + mean; });
   const Motion::Decoded decoded = net.synthesis(y, context, level);
   reference = reference_of(decoded, y, gain);
+}
+
+std::vector<uint8_t> repeat_payload(int quality, bool checksum) {
+  VideoPayload payload;
+  payload.quality = quality;
+  if (checksum) payload.checksum = uint8_t{0};
+  return write_video_payload(payload);
 }
 
 FramePlan plan_key_frame(const MotionModel& model, int64_t height, int64_t width, int quality, Device device) {
@@ -286,6 +302,7 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
   }
   const std::vector<std::byte> first = coder.finish();
   payload.coded = {reinterpret_cast<const uint8_t*>(first.data()), first.size()};
+  if (payload.empty()) throw std::logic_error("a frame whose symbols leave no bytes");  // each the first of its row: it would be read as a repetition
   out.payload = write_video_payload(payload);
   report.symbols_coded += coded + static_cast<size_t>(z_symbols.numel()) + (moves ? static_cast<size_t>(components.numel()) : 0);
   report.symbols_skipped += static_cast<size_t>(y_symbols.numel()) - coded;

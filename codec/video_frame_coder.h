@@ -21,6 +21,7 @@ inline constexpr int32_t kLatentMax = 32767;
 // What one packet says. Tensors are on the device unless stated otherwise.
 struct FrameSymbols {
   bool key = false, refresh = false;
+  bool repeat = false;          // the picture before again: no symbols, nothing but `state` below is set, and that is as it was
   int quality = 0;
   models::VectorField vectors;  // undefined in key frames, and without conditioning
   at::Tensor latents;           // residuals of the means, [1,h,w,M], float32
@@ -37,6 +38,9 @@ FrameSymbols decode_frame(const models::MotionModel& model, std::span<const uint
 
 // Makes the picture. `reference` is what the frame before left, and becomes what this one leaves; its state is not used.
 void synthesise_frame(const models::MotionModel& model, const FrameSymbols& symbols, models::Motion::Reference& reference, VideoReport& report);
+
+// A predicted frame that shows the picture before again.
+std::vector<uint8_t> repeat_payload(int quality, bool checksum);
 
 struct FrameOptions {
   bool refresh = false;  // drop the feature of the frame before

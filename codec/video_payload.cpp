@@ -51,6 +51,7 @@ Result<VideoPayload> read_video_payload(std::span<const uint8_t> payload, bool k
     if (!latents) return latents.status();
     out.latents = *latents;
   }
+  if (out.empty() && out.refresh) return {ErrorCode::corrupt, "a repeated picture that refreshes"};
   return out;
 }
 

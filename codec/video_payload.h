@@ -17,6 +17,8 @@ struct VideoPayload {
   std::optional<uint8_t> checksum;     // low byte of the symbols' checksum
   std::span<const uint8_t> coded;      // one range coder's bytes: vectors, hyperlatents and, without `latents`, the latents
   std::optional<bitstream::Latents> latents;  // interleaved rANS
+  // A predicted frame without symbols shows the picture before again.
+  bool empty() const { return coded.empty() && !latents; }
 };
 
 std::vector<uint8_t> write_video_payload(const VideoPayload& payload);

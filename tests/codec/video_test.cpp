@@ -9,6 +9,8 @@
 
 #include "bitstream/index.h"
 #include "bitstream/packet.h"
+#include "codec/video_frame_coder.h"
+#include "codec/video_payload.h"
 #include "codec/video_rate.h"
 #include "tests/codec/videos.h"
 #include "tests/data/temporary_folder.h"
@@ -95,6 +97,39 @@ TEST_F(Video, WhatStandsStillCostsLittle) {
   VideoEncoderOptions o = options("motion-lite", 40);
   const VideoStream stream = encoded(o, clip);
   EXPECT_LT(4 * stream.packets[5].bytes.size(), stream.packets[0].bytes.size());
+}
+
+// A still picture is repeated, not coded again and again until little is left of it.
+TEST_F(Video, WhatStandsStillDoesNotDecay) {
+  Clip clip = moving_clip(96, 64, 1);
+  for (int i = 0; i < 70; ++i) clip.frames.push_back(clip.frames[0]);
+  const VideoStream stream = encoded(options("motion-lite", 24), clip);
+  VideoReport report;
+  const std::vector<VideoFrame> frames = decoded(decoding(), stream, {}, &report);
+  ASSERT_EQ(frames.size(), clip.frames.size());
+  EXPECT_EQ(report.symbol_checksum, stream.report.symbol_checksum);
+  EXPECT_EQ(report.checked, frames.size());
+  size_t repeated = 0;
+  for (size_t t = 1; t < frames.size(); ++t) {
+    if (stream.packets[t].bytes.size() > 8) continue;
+    ++repeated;
+    EXPECT_EQ(frames[t].samples, frames[t - 1].samples);
+    EXPECT_FALSE(frames[t].concealed);
+  }
+  EXPECT_GT(repeated, 60u);
+  EXPECT_GE(luma_psnr(clip, 70, frames[70]), luma_psnr(clip, 1, frames[1]) - 0.01);
+}
+
+TEST(VideoPayload, ARepeatedPictureIsAFrameWithoutSymbols) {
+  const std::vector<uint8_t> bytes = repeat_payload(17, true);
+  const auto payload = read_video_payload(bytes, false);
+  ASSERT_TRUE(payload);
+  EXPECT_TRUE(payload->empty());
+  EXPECT_EQ(payload->quality, 17);
+  EXPECT_EQ(payload->checksum, uint8_t{0});
+  VideoPayload refreshing;
+  refreshing.refresh = true;
+  EXPECT_EQ(read_video_payload(write_video_payload(refreshing), false).status().code(), ErrorCode::corrupt);
 }
 
 // docs/bitstream.md promises at most 5 bytes around a small frame.
