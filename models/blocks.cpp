@@ -33,8 +33,7 @@ at::Tensor Block::operator()(const at::Tensor& input) const {
                              contract.weight, contract.bias, kLeakySlope, gate_limit});
   }
   const at::Tensor x = input + mix_out(depthwise3x3(mix_in(input), dw_weight, dw_bias, kLeakySlope));
-  const at::Tensor gated = gated_silu(expand(x));
-  return x + contract(gate_limit > 0 ? gated.clamp(-gate_limit, gate_limit) : gated);
+  return x + contract(gated_silu(expand(x), gate_limit));
 }
 
 double Block::macs() const {

@@ -216,22 +216,30 @@ class Depthwise : public torch::autograd::Function<Depthwise> {
 
 class Gate : public torch::autograd::Function<Gate> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, double limit) {
     ctx->save_for_backward({x});
-    if (x.is_cuda() && cuda_kernels().gate_forward) return cuda_kernels().gate_forward(x);
-    if (x.is_cpu() && x.scalar_type() == at::kFloat) return gate_cpu(x);
-    const auto halves = x.chunk(2, -1);
-    return at::silu(halves[0]) * halves[1];
+    ctx->saved_data["limit"] = limit;
+    if (x.is_cuda() && cuda_kernels().gate_forward) return cuda_kernels().gate_forward(x, limit);
+    at::Tensor out;
+    if (x.is_cpu() && x.scalar_type() == at::kFloat) {
+      out = gate_cpu(x);
+    } else {
+      const auto halves = x.chunk(2, -1);
+      out = at::silu(halves[0]) * halves[1];
+    }
+    return limit > 0 ? out.clamp_(-limit, limit) : out;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const at::Tensor x = ctx->get_saved_variables()[0];
     const at::Tensor dy = grads[0].contiguous();
-    if (x.is_cuda() && cuda_kernels().gate_backward) return {cuda_kernels().gate_backward(dy, x)};
+    const double limit = ctx->saved_data["limit"].toDouble();
+    if (x.is_cuda() && cuda_kernels().gate_backward) return {cuda_kernels().gate_backward(dy, x, limit), at::Tensor()};
     const auto halves = x.chunk(2, -1);
     const at::Tensor s = at::sigmoid(halves[0]);
     const at::Tensor silu = halves[0] * s;
-    return {at::cat({dy * halves[1] * (s + silu * (1 - s)), dy * silu}, -1)};
+    const at::Tensor d = limit > 0 ? dy.masked_fill((silu * halves[1]).abs() > limit, 0) : dy;
+    return {at::cat({d * halves[1] * (s + silu * (1 - s)), d * silu}, -1), at::Tensor()};
   }
 };
 
@@ -274,7 +282,7 @@ at::Tensor depthwise3x3(const at::Tensor& x, const at::Tensor& weight, const at:
   return Depthwise::apply(x.contiguous(), weight, bias, slope);
 }
 
-at::Tensor gated_silu(const at::Tensor& x) { return Gate::apply(x.contiguous()); }
+at::Tensor gated_silu(const at::Tensor& x, double limit) { return Gate::apply(x.contiguous(), limit); }
 
 at::Tensor depth_to_space(const at::Tensor& x, int64_t s) {
   if (use_cpu_inference(x)) return depth_to_space_cpu(x.contiguous(), s);

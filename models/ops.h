@@ -14,8 +14,9 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 // slope = 1 means no activation.
 at::Tensor depthwise3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double slope);
 
-// silu(g) * v for x = [g | v] along the channels: [B,H,W,2C] -> [B,H,W,C].
-at::Tensor gated_silu(const at::Tensor& x);
+// silu(g) * v for x = [g | v] along the channels: [B,H,W,2C] -> [B,H,W,C]. With a limit above 0 what comes out is clamped to +-limit, and
+// carries no gradient where it was.
+at::Tensor gated_silu(const at::Tensor& x, double limit = 0);
 
 // [B,H,W,C*s*s] -> [B,H*s,W*s,C]; channel order: c*s*s + dy*s + dx.
 at::Tensor depth_to_space(const at::Tensor& x, int64_t s);
@@ -34,8 +35,8 @@ struct CudaKernels {
   at::Tensor (*depthwise_backward_input)(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& w, double slope) = nullptr;
   // Returns float32 [10,C]: rows 0..8 the filter's gradient, row 9 the bias's.
   at::Tensor (*depthwise_backward_weight)(const at::Tensor& dy, const at::Tensor& x, double slope) = nullptr;
-  at::Tensor (*gate_forward)(const at::Tensor& x) = nullptr;
-  at::Tensor (*gate_backward)(const at::Tensor& dy, const at::Tensor& x) = nullptr;
+  at::Tensor (*gate_forward)(const at::Tensor& x, double limit) = nullptr;
+  at::Tensor (*gate_backward)(const at::Tensor& dy, const at::Tensor& x, double limit) = nullptr;
 };
 CudaKernels& cuda_kernels();
 

@@ -3,8 +3,9 @@
 //   encode --pack P --out DIR          one stream a picture and quality, encoded on --device
 //   check DIR                          decodes all streams of DIR on --device; compares checksums, pictures
 //   speed [--pack P] [--parallel N]    in-process time of one picture size; the pictures of a pack side by side, or a synthetic one
+//   video-encode, video-check, video-drift, video-speed   the same for clips of a video pack (video.h)
 //
-// apps/tessera-exactness/matrix.sh runs the whole matrix and prints a table.
+// apps/tessera-exactness/matrix.sh and video_pack_matrix.sh run the whole matrices and print tables.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -16,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/tessera-exactness/video.h"
 #include "apps/tessera/throughput.h"
 #include "codec/tessera.h"
 #include "data/pack.h"
@@ -255,6 +257,40 @@ int main(int argc, char** argv) {
   t->add_option("--quality", s.quality, "0..63")->check(CLI::Range(0, 63));
   t->add_option("--pack", s.pack, "pictures to code; a synthetic one without it");
   t->add_option("--parallel", s.parallel, "also pictures a second when so many are coded at once")->check(CLI::Range(0, 64));
+  tessera::exactness::VideoSettings v;
+  const auto video = [&](const char* name, const char* text) {
+    CLI::App* sub = app.add_subcommand(name, text);
+    sub->add_option("--device", v.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+    sub->add_option("--threads", v.threads, "CPU threads, 0: all");
+    sub->add_option("--weights-dir", v.weights, "folder of the weights");
+    return sub;
+  };
+  const auto of_pack = [&](CLI::App* sub) {
+    sub->add_option("--pack", v.pack, "video pack")->required();
+    sub->add_option("--model", v.model, "motion or motion-lite");
+    sub->add_option("--frames", v.frames, "of each clip, at most; 0: all")->check(CLI::NonNegativeNumber);
+    sub->add_flag("--repeat-clip", v.repeat_clip, "play shorter clips to and fro until there are so many frames");
+  };
+  CLI::App* ve = video("video-encode", "encode the clips of a video pack");
+  of_pack(ve);
+  ve->add_option("--out", v.folder, "folder for the streams")->required();
+  ve->add_option("--qualities", v.qualities, "qualities")->delimiter(',');
+  CLI::App* vc = video("video-check", "decode the symbols of a folder's video streams and compare the checksums");
+  vc->add_option("folder", v.folder, "folder of streams")->required();
+  CLI::App* vd = video("video-drift", "decode a folder's video streams on CPU and GPU and compare the pictures");
+  vd->add_option("folder", v.folder, "folder of streams")->required();
+  CLI::App* vs = video("video-speed", "time the clips of a video pack in this process");
+  of_pack(vs);
+  vs->add_option("--quality", v.quality, "0..63")->check(CLI::Range(0, 63));
+  vs->add_option("--repeat", v.repeat, "rounds after one that warms up; the fastest counts")->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
+  try {
+    if (*ve) return tessera::exactness::encode_clips(v);
+    if (*vc) return tessera::exactness::check_clips(v);
+    if (*vd) return tessera::exactness::drift_of_clips(v);
+    if (*vs) return tessera::exactness::speed_of_clips(v);
+  } catch (const std::exception& error) {
+    fail(error.what());
+  }
   return *e ? encode(s) : *c ? check(s) : speed(s);
 }

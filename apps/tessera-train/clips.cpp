@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "apps/tessera-train/patterns.h"
 #include "apps/tessera-train/video_pack.h"
 #include "data/pack.h"
 
@@ -107,26 +108,34 @@ models::Planes VideoClips::frame(int64_t clip, int64_t index) const {
   return {part(0, 1, c.height, c.width), part(luma, 2, c.height / 2, c.width / 2)};
 }
 
-MovingPictures::MovingPictures(const std::string& path, at::Device device) {
+MovingPictures::MovingPictures(const std::string& path, at::Device device, double patterns) {
   Result<media::Pack> opened = media::Pack::open(path);
   if (!opened.ok()) throw std::runtime_error(opened.status().message());
   const media::Pack& pack = *opened;
   count_ = static_cast<int64_t>(pack.size());
   if (count_ == 0) throw std::runtime_error(path + ": holds no pictures");
-  const at::Tensor pixels = at::empty({static_cast<int64_t>(pack.pixels()), 3}, at::kByte);
+  // A pattern is as large as one of the pack's pictures, so that its share of the draws is its share of the number.
+  const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(pack.pixels()) / static_cast<double>(count_)));
+  const auto made = make_patterns(static_cast<int64_t>(std::ceil(patterns / (1 - patterns) * static_cast<double>(count_))), side, 1);
+  int64_t total = static_cast<int64_t>(pack.pixels());
+  for (const PatternPicture& p : made) total += p.width * p.height;
+  const at::Tensor pixels = at::empty({total, 3}, at::kByte);
   std::vector<int64_t> offset, width, height;
   std::vector<double> area;
   int64_t at = 0;
+  const auto add = [&](const uint8_t* rgb, int64_t w, int64_t h) {
+    std::memcpy(pixels.data_ptr<uint8_t>() + 3 * at, rgb, static_cast<size_t>(3 * w * h));
+    offset.push_back(at);
+    width.push_back(w);
+    height.push_back(h);
+    area.push_back(static_cast<double>(w * h));
+    at += w * h;
+  };
   for (int64_t i = 0; i < count_; ++i) {
     const media::PackedPicture& p = pack[static_cast<size_t>(i)];
-    const int64_t n = static_cast<int64_t>(p.width) * p.height;
-    std::memcpy(pixels.data_ptr<uint8_t>() + 3 * at, p.rgb, static_cast<size_t>(3 * n));
-    offset.push_back(at);
-    width.push_back(p.width);
-    height.push_back(p.height);
-    area.push_back(static_cast<double>(n));
-    at += n;
+    add(p.rgb, p.width, p.height);
   }
+  for (const PatternPicture& p : made) add(p.rgb.data(), p.width, p.height);
   pixels_ = pixels.to(device);
   offset_ = at::tensor(offset).to(device);
   width_ = at::tensor(width).to(device);

@@ -43,8 +43,9 @@ class VideoClips {
 // out of another picture that moves by itself, a fade, noise like a camera's. Limited-range BT.709 in 8 bits.
 class MovingPictures {
  public:
-  MovingPictures(const std::string& path, at::Device device);  // throws std::runtime_error
-  int64_t pictures() const { return count_; }
+  // `patterns`: share of the draws, from 0 to less than 1, that are test patterns (patterns.h) instead of the pack's pictures.
+  MovingPictures(const std::string& path, at::Device device, double patterns = 0);  // throws std::runtime_error
+  int64_t pictures() const { return count_; }  // of the pack
   // Shapes as of VideoClips::sample. One frame: a still crop.
   models::Planes sample(int64_t batch, int64_t frames, int64_t crop) const;
 

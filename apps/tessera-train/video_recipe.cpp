@@ -55,6 +55,7 @@ std::string VideoRecipe::to_json() const {
   ordered_json j = ordered_json::parse(common.to_json());
   j["config"] = ordered_json::parse(config.to_json());
   j["patterned"] = patterned;
+  j["patterns"] = patterns;
   j["phases"] = ordered_json::array();
   for (const VideoPhase& p : phases) {
     j["phases"].push_back({{"frames", p.frames}, {"crop", p.crop}, {"batch", p.batch}, {"minutes", p.minutes}, {"rate_begin", p.rate_begin},
@@ -74,7 +75,7 @@ VideoRecipe load_video_recipe(const std::string& path) {
   VideoRecipe r;
   r.common.phases.clear();
   try {
-    check(j, {"model", "config", "patterned", "warmup_steps", "clip", "beta1", "beta2", "muon", "muon_momentum", "ema", "seed", "phases", "comment"});
+    check(j, {"model", "config", "patterned", "patterns", "warmup_steps", "clip", "beta1", "beta2", "muon", "muon_momentum", "ema", "seed", "phases", "comment"});
     Recipe& c = r.common;
     c.model = j.value("model", std::string("motion"));
     c.warmup_steps = j.value("warmup_steps", c.warmup_steps);
@@ -86,6 +87,8 @@ VideoRecipe load_video_recipe(const std::string& path) {
     c.ema = j.value("ema", c.ema);
     c.seed = j.value("seed", c.seed);
     r.patterned = j.value("patterned", r.patterned);
+    r.patterns = j.value("patterns", r.patterns);
+    if (!(r.patterns >= 0 && r.patterns <= 0.9)) throw std::runtime_error("\"patterns\" is a share, at most 0.9");
     r.config = models::MotionConfig::from_json(j.at("config").dump());
     for (const json& p : j.at("phases")) r.phases.push_back(phase_of(p));
     if (r.phases.empty()) throw std::runtime_error("has no phases");

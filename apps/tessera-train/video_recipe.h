@@ -28,6 +28,7 @@ struct VideoRecipe {
   models::MotionConfig config;
   std::vector<VideoPhase> phases;
   double patterned = 0.75;  // share of samples with hierarchical qualities (kQualityPattern); the others keep one quality
+  double patterns = 0;      // share of the pictures in motion that are test patterns (patterns.h)
   std::string to_json() const;
 };
 

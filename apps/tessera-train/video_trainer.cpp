@@ -86,7 +86,7 @@ class Run {
     flat_ = std::make_unique<FlatParams>(network_.params(), device_);
     optimizer_ = std::make_unique<Optimizer>(*flat_, recipe.common);
     clips_ = std::make_unique<VideoClips>(run.data, device_);
-    if (!options.pictures.empty()) pictures_ = std::make_unique<MovingPictures>(options.pictures, device_);
+    if (!options.pictures.empty()) pictures_ = std::make_unique<MovingPictures>(options.pictures, device_, recipe.patterns);
     if (!run.eval.empty()) eval_ = std::make_unique<VideoClips>(run.eval, device_);
     if (!run.resume.empty()) load_checkpoint(run.resume);
     update_grid();

@@ -216,7 +216,7 @@ __global__ void depthwise_weight_kernel(const T* __restrict__ dy, const T* __res
 }
 
 template <class T>
-__global__ void gate_kernel(const T* __restrict__ x, T* __restrict__ out, int64_t rows, int c) {
+__global__ void gate_kernel(const T* __restrict__ x, T* __restrict__ out, int64_t rows, int c, float limit) {
   constexpr int V = Pack<T>::size;
   const int packs = c / V;
   const int64_t id = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -230,13 +230,17 @@ __global__ void gate_kernel(const T* __restrict__ x, T* __restrict__ out, int64_
   pg.unpack(g);
   pv.unpack(v);
 #pragma unroll
-  for (int i = 0; i < V; ++i) g[i] = g[i] / (1.f + __expf(-g[i])) * v[i];
+  for (int i = 0; i < V; ++i) {
+    const float y = g[i] / (1.f + __expf(-g[i])) * v[i];
+    g[i] = y != y ? y : fminf(fmaxf(y, -limit), limit);  // fmaxf and fminf would swallow a NaN
+  }
   pg.pack(g);
   *reinterpret_cast<uint4*>(out + row * c + cp * V) = pg.raw;
 }
 
 template <class T>
-__global__ void gate_backward_kernel(const T* __restrict__ dy, const T* __restrict__ x, T* __restrict__ dx, int64_t rows, int c) {
+__global__ void gate_backward_kernel(const T* __restrict__ dy, const T* __restrict__ x, T* __restrict__ dx, int64_t rows, int c,
+                                     float limit) {
   constexpr int V = Pack<T>::size;
   const int packs = c / V;
   const int64_t id = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -255,8 +259,9 @@ __global__ void gate_backward_kernel(const T* __restrict__ dy, const T* __restri
   for (int i = 0; i < V; ++i) {
     const float s = 1.f / (1.f + __expf(-g[i]));
     const float silu = g[i] * s;
-    const float dg = d[i] * v[i] * (s + silu * (1.f - s));
-    v[i] = d[i] * silu;
+    const float up = fabsf(silu * v[i]) > limit ? 0.f : d[i];
+    const float dg = up * v[i] * (s + silu * (1.f - s));
+    v[i] = up * silu;
     g[i] = dg;
   }
   pg.pack(g);
@@ -331,26 +336,26 @@ cudaError_t depthwise_backward_weight(const void* dy, const void* x, float* grad
               : launch_weight<float>(dy, x, grad, n, h, width, c, slope, stream);
 }
 
-cudaError_t gate_forward(const void* x, void* out, int64_t rows, int c, bool bf16, cudaStream_t stream) {
+cudaError_t gate_forward(const void* x, void* out, int64_t rows, int c, float limit, bool bf16, cudaStream_t stream) {
   const int64_t total = rows * (c / (bf16 ? 8 : 4));
   const unsigned blocks = static_cast<unsigned>((total + 255) / 256);
   if (bf16) {
-    gate_kernel<<<blocks, 256, 0, stream>>>(static_cast<const __nv_bfloat16*>(x), static_cast<__nv_bfloat16*>(out), rows, c);
+    gate_kernel<<<blocks, 256, 0, stream>>>(static_cast<const __nv_bfloat16*>(x), static_cast<__nv_bfloat16*>(out), rows, c, limit);
   } else {
-    gate_kernel<<<blocks, 256, 0, stream>>>(static_cast<const float*>(x), static_cast<float*>(out), rows, c);
+    gate_kernel<<<blocks, 256, 0, stream>>>(static_cast<const float*>(x), static_cast<float*>(out), rows, c, limit);
   }
   return cudaGetLastError();
 }
 
-cudaError_t gate_backward(const void* dy, const void* x, void* dx, int64_t rows, int c, bool bf16, cudaStream_t stream) {
+cudaError_t gate_backward(const void* dy, const void* x, void* dx, int64_t rows, int c, float limit, bool bf16, cudaStream_t stream) {
   const int64_t total = rows * (c / (bf16 ? 8 : 4));
   const unsigned blocks = static_cast<unsigned>((total + 255) / 256);
   if (bf16) {
     gate_backward_kernel<<<blocks, 256, 0, stream>>>(static_cast<const __nv_bfloat16*>(dy), static_cast<const __nv_bfloat16*>(x),
-                                                     static_cast<__nv_bfloat16*>(dx), rows, c);
+                                                     static_cast<__nv_bfloat16*>(dx), rows, c, limit);
   } else {
     gate_backward_kernel<<<blocks, 256, 0, stream>>>(static_cast<const float*>(dy), static_cast<const float*>(x), static_cast<float*>(dx),
-                                                     rows, c);
+                                                     rows, c, limit);
   }
   return cudaGetLastError();
 }

@@ -20,10 +20,10 @@ cudaError_t depthwise_backward_input(const void* dy, const void* x, const void* 
 cudaError_t depthwise_backward_weight(const void* dy, const void* x, float* grad, int n, int h, int width, int c,
                                       float slope, bool bf16, cudaStream_t stream);
 
-// x [rows, 2C] = [g|v] -> out [rows, C] = silu(g) * v.
-cudaError_t gate_forward(const void* x, void* out, int64_t rows, int c, bool bf16, cudaStream_t stream);
+// x [rows, 2C] = [g|v] -> out [rows, C] = silu(g) * v, clamped to +-limit (infinity: not).
+cudaError_t gate_forward(const void* x, void* out, int64_t rows, int c, float limit, bool bf16, cudaStream_t stream);
 // dx [rows, 2C] from dy [rows, C].
-cudaError_t gate_backward(const void* dy, const void* x, void* dx, int64_t rows, int c, bool bf16, cudaStream_t stream);
+cudaError_t gate_backward(const void* dy, const void* x, void* dx, int64_t rows, int c, float limit, bool bf16, cudaStream_t stream);
 
 // Random crops out of a pack on the device: picture i has width[i], height[i] and starts at byte offset[i] (8-bit RGB).
 // rnd [batch,4] uniform in 0..1 chooses position, flip and transposition; index [batch] the picture.

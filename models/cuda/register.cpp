@@ -3,6 +3,8 @@
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <limits>
+
 #include "models/cuda/kernels.cuh"
 #include "models/ops.h"
 
@@ -36,19 +38,21 @@ at::Tensor dw_backward_weight(const at::Tensor& dy, const at::Tensor& x, double 
   return grad;
 }
 
-at::Tensor gate(const at::Tensor& x) {
+float limit_or_none(double limit) { return limit > 0 ? static_cast<float>(limit) : std::numeric_limits<float>::infinity(); }
+
+at::Tensor gate(const at::Tensor& x, double limit) {
   auto shape = x.sizes().vec();
   shape.back() /= 2;
   at::Tensor out = at::empty(shape, x.options());
-  C10_CUDA_CHECK(gate_forward(x.const_data_ptr(), out.data_ptr(), out.numel() / shape.back(), static_cast<int>(shape.back()), is_bf16(x),
-                              stream()));
+  C10_CUDA_CHECK(gate_forward(x.const_data_ptr(), out.data_ptr(), out.numel() / shape.back(), static_cast<int>(shape.back()),
+                              limit_or_none(limit), is_bf16(x), stream()));
   return out;
 }
 
-at::Tensor gate_grad(const at::Tensor& dy, const at::Tensor& x) {
+at::Tensor gate_grad(const at::Tensor& dy, const at::Tensor& x, double limit) {
   at::Tensor dx = at::empty_like(x);
   C10_CUDA_CHECK(gate_backward(dy.const_data_ptr(), x.const_data_ptr(), dx.data_ptr(), dy.numel() / dy.size(-1),
-                               static_cast<int>(dy.size(-1)), is_bf16(x), stream()));
+                               static_cast<int>(dy.size(-1)), limit_or_none(limit), is_bf16(x), stream()));
   return dx;
 }
 

@@ -134,6 +134,19 @@ TEST(GatedSilu, GradientEqualsFiniteDifferences) {
   }
 }
 
+TEST(GatedSilu, LimitClampsTheValueAndStopsTheGradient) {
+  at::Tensor x = (random_normal({2, 3, 5, 34}, 38) * 4).requires_grad_(), y = x.detach().clone().requires_grad_();
+  const at::Tensor g = random_normal({2, 3, 5, 17}, 39);
+  const at::Tensor bounded = gated_silu(x, 2), clamped = stock_gate(y).clamp(-2, 2);
+  EXPECT_GT((clamped.abs() == 2).sum().item<int64_t>(), 10);
+  EXPECT_LT((clamped.abs() == 2).sum().item<int64_t>(), clamped.numel() - 10);
+  EXPECT_TRUE(close(bounded, clamped, 1e-6));
+  (bounded * g).sum().backward();
+  (clamped * g).sum().backward();
+  EXPECT_TRUE(close(x.grad(), y.grad(), 1e-5));
+  EXPECT_TRUE(at::isnan(gated_silu(at::full({1, 1, 1, 2}, NAN), 2)).all().item<bool>());  // nothing is hidden
+}
+
 TEST(Linear, EqualsTheProductWithBias) {
   const at::Tensor x = random_normal({2, 3, 5, 7}, 35), w = random_normal({4, 7}, 36),
                    b = random_normal({4}, 37);
