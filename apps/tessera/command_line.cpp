@@ -79,7 +79,7 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->excludes(quality)
       ->type_name("RATE");
   c->add_flag("--low-delay", o.low_delay, "Sound: packets of about 25 ms, and the model's causal variant");
-  c->add_option("--keyint", o.keyint, "Video: frames from one key frame to the next at most; 0: only at scene cuts (0)")->type_name("N");
+  c->add_option("--keyint,--gop", o.keyint, "Video: frames from one key frame to the next at most; 0: only at scene cuts (0)")->type_name("N");
   c->add_flag("!--no-scenecut", o.scene_cuts, "Video: no key frames at scene cuts");
   c->add_option("--buffer", o.buffer, "Video with --bitrate: seconds of it that a receiver's buffer holds (1)")
       ->check(CLI::Range(0.02, 3600.0).description(""))

@@ -36,6 +36,17 @@ at::Tensor pad4(const at::Tensor& x) {
 }
 
 Planes plus(const Planes& a, const Planes& b) { return {a.y + b.y, a.uv + b.uv}; }
+// Errors beyond the whole range of samples grow as their magnitude: a picture on which the network fails must not outweigh all others.
+at::Tensor squared(const at::Tensor& error) {
+  const at::Tensor size = error.abs(), within = size.clamp_max(1.0);
+  return within * (2.0 * size - within);
+}
+
+// As it is up to `knee`, then as the logarithm: the gradient of a sample whose loss explodes stays of the order of the others'.
+at::Tensor tamed(const at::Tensor& loss, double knee) {
+  return at::where(loss > knee, knee + knee * at::log(loss.clamp_min(knee) / knee), loss);
+}
+
 Planes minus(const Planes& a, const Planes& b) { return {a.y - b.y, a.uv - b.uv}; }
 
 at::Tensor sum_of(const at::Tensor& bits) { return bits.sum({1, 2, 3}); }
@@ -254,7 +265,7 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
   const Planes clamped = {clamp_ste(decoded.picture.y, 0.0, 1.0), clamp_ste(decoded.picture.uv, 0.0, 1.0)};
   // In training the error of samples outside of the range counts as it is, so that the gradient sees it.
   const Planes error = minus(options.noise ? decoded.picture : clamped, x);
-  f.mse = at::cat({error.y.square().mean({2, 3}), error.uv.square().mean({2, 3})}, 1);
+  f.mse = at::cat({squared(error.y).mean({2, 3}), squared(error.uv).mean({2, 3})}, 1);
   const at::Tensor news = f.vector_symbols.defined() ? f.vector_symbols : at::zeros({y.size(0), y.size(1), y.size(2), 10}, y.options());
   f.next = {clamped, decoded.feature, y_hat, gain, prior_.next_state(rows.feature, context.state, symbols, news, options.mode)};
   return f;
@@ -287,7 +298,8 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor side = f.bits_v.defined() ? f.bits_v / pixels : at::zeros_like(bits);
     const at::Tensor lambda_t = lambda(qt);
     const at::Tensor weight = (lambda_t * 100).pow(-0.35);  // keeps the fine qualities from dominating the gradient
-    const at::Tensor loss = ((bits + side + lambda_t * 65025.0 * distortion) * weight).mean();
+    constexpr double kKnee = 20;  // several times the loss of the hardest pictures at the finest quality
+    const at::Tensor loss = tamed((bits + side + lambda_t * 65025.0 * distortion) * weight, kKnee).mean();
     total = t == 0 ? loss : total + loss;
     const at::Tensor row = at::stack({bits.mean(), side.mean(), log_mse.mean() * (1 / std::log(10.0)), at::ones({}, bits.options())});
     stats.push_back(row.detach());
