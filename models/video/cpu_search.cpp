@@ -131,7 +131,7 @@ float rough_bits(Vector v, Vector predicted) { return component_bits(v.x - predi
 
 int median(int a, int b, int c) { return std::max(std::min(a, b), std::min(std::max(a, b), c)); }
 
-// One picture's search. Blocks are visited row by row, twice: the second visit knows all its neighbours.
+// One picture's search. Blocks are visited row by row, twice or more: the second visit knows all its neighbours.
 class Search {
  public:
   Search(Padded current, Padded reference, float penalty, const SearchOptions& options)
@@ -145,7 +145,7 @@ class Search {
     exhaustive();
     // Bands of rows are pieces of work, whatever the threads; they do not see each other's choices before the second visit.
     constexpr int64_t band = 8;
-    for (int visit = 0; visit < 2; ++visit) {
+    for (int visit = 0; visit < options_.visits; ++visit) {
       const std::vector<Vector> before = field_;
       parallel(h_, band, [&](int64_t begin, int64_t end) {
         for (int64_t y = begin; y < end; ++y) {
@@ -292,6 +292,8 @@ class Search {
     for (const int step : {4, 2, 1}) {
       const Vector centre = now;
       for (const auto& [dx, dy] : {std::pair{-1, 0}, {1, 0}, {0, -1}, {0, 1}}) offer({centre.x + dx * step, centre.y + dy * step});
+      if (!options_.diagonals) continue;
+      for (const auto& [dx, dy] : {std::pair{-1, -1}, {1, -1}, {-1, 1}, {1, 1}}) offer({centre.x + dx * step, centre.y + dy * step});
     }
     delta[0] = static_cast<float>(now.x);
     delta[1] = static_cast<float>(now.y);

@@ -13,6 +13,10 @@ namespace tessera::models {
 struct SearchOptions {
   int64_t reach = 32;      // luma samples in each direction of the exhaustive stage, a multiple of 4
   bool quarters = true;    // 8x8 vectors
+  // On the CPU only: how often each block is visited, every time with more of its neighbours' choices known; and whether the vectors of quarters
+  // are refined along the diagonals as well.
+  int visits = 2;
+  bool diagonals = false;
 };
 
 // current, reference: luma [B,1,H,W], multiples of 16, in 0..1. `penalty` [B,1,1]: cost of a bit in sums of absolute differences
