@@ -100,7 +100,9 @@ void AudioDecoder::Impl::pass_on() {
     if (header.audio.channels == wide) {
       samples.insert(samples.end(), raw.begin() + static_cast<ptrdiff_t>(i * wide), raw.begin() + static_cast<ptrdiff_t>((i + 1) * wide));
     } else {
-      samples.push_back((raw[2 * i] + raw[2 * i + 1]) * 0.5f);
+      // One of the two, not their mean: the losses hear magnitudes only, so what the network makes of equal channels agrees in its spectrum and not
+      // in its waveform, and a mean would be 3 dB too low (docs/results/audio.md).
+      samples.push_back(raw[2 * i]);
     }
   }
   raw.clear();
