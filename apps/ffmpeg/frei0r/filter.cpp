@@ -2,7 +2,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <new>
 #include <string>
 
 #include "apps/ffmpeg/frei0r/filter_parameters.h"
@@ -27,6 +26,7 @@ double psnr(const uint8_t* a, const uint8_t* b, Size size) {
 class Filter {
  public:
   explicit Filter(Size size) : size_(size) {}
+  Size size() const { return size_; }
 
   // Loads the weights now, while the host can still be told that there are none.
   bool load() {
@@ -107,23 +107,29 @@ class Filter {
 }  // namespace tessera::frei0r
 
 using tessera::frei0r::Filter;
+using tessera::frei0r::guarded;
+using tessera::frei0r::Size;
 
 f0r_instance_t f0r_construct(unsigned width, unsigned height) {
   if (!tessera::frei0r::check_size(width, height)) return nullptr;
-  try {
-    auto filter = std::make_unique<Filter>(tessera::frei0r::Size{width, height});
-    return filter->load() ? filter.release() : nullptr;
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+  Filter* made = nullptr;
+  guarded([&] {
+    auto filter = std::make_unique<Filter>(Size{width, height});
+    if (filter->load()) made = filter.release();
+  });
+  return made;
 }
 
 void f0r_destruct(f0r_instance_t instance) { delete static_cast<Filter*>(instance); }
 
-void f0r_set_param_value(f0r_instance_t instance, f0r_param_t value, int index) { static_cast<Filter*>(instance)->set(index, value); }
+void f0r_set_param_value(f0r_instance_t instance, f0r_param_t value, int index) {
+  guarded([&] { static_cast<Filter*>(instance)->set(index, value); });
+}
 
 void f0r_get_param_value(f0r_instance_t instance, f0r_param_t value, int index) { static_cast<Filter*>(instance)->get(index, value); }
 
 void f0r_update(f0r_instance_t instance, double, const uint32_t* in, uint32_t* out) {
-  static_cast<Filter*>(instance)->update(reinterpret_cast<const uint8_t*>(in), reinterpret_cast<uint8_t*>(out));
+  auto* const filter = static_cast<Filter*>(instance);
+  const bool good = guarded([&] { filter->update(reinterpret_cast<const uint8_t*>(in), reinterpret_cast<uint8_t*>(out)); });
+  if (!good) std::memcpy(out, in, filter->size().bytes());
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -42,6 +44,18 @@ class Reporter {
 // The host may hand over any size and never says the stride. FFmpeg's rows begin at multiples of 16 bytes, other hosts' follow each other
 // without gaps: where the width is a multiple of 4, that is the same. False, and a sentence, otherwise.
 bool check_size(unsigned width, unsigned height);
+
+// Runs `body`; the host is C, so nothing may be thrown through it. False: something was, and its sentence is on standard error.
+template <class Body>
+bool guarded(const Body& body) {
+  try {
+    body();
+    return true;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "tessera: %s\n", e.what());
+    return false;
+  }
+}
 
 // A frei0r string parameter.
 inline std::string text_of(const void* value) {

@@ -1,6 +1,5 @@
 // frei0r source `tessera_src`: plays a .tsr file. docs/ffmpeg.md has the commands.
 #include <cstring>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -32,8 +31,11 @@ class Source {
       draw_text("tessera: " + message, size_, shown_.data());
       failed_ = true;
     }
-    std::memcpy(out, shown_.data(), size_.bytes());
+    show(out);
   }
+
+  // The picture that was shown last.
+  void show(uint8_t* out) const { std::memcpy(out, shown_.data(), size_.bytes()); }
 
  private:
   // The next picture; the last one again where the stream has ended, since frei0r knows no end.
@@ -57,17 +59,20 @@ class Source {
 }  // namespace
 }  // namespace tessera::frei0r
 
+using tessera::frei0r::guarded;
 using tessera::frei0r::Source;
 
 f0r_instance_t f0r_construct(unsigned width, unsigned height) {
   if (!tessera::frei0r::check_size(width, height)) return nullptr;
-  return new (std::nothrow) Source(tessera::frei0r::Size{width, height});
+  Source* made = nullptr;
+  guarded([&] { made = new Source(tessera::frei0r::Size{width, height}); });
+  return made;
 }
 
 void f0r_destruct(f0r_instance_t instance) { delete static_cast<Source*>(instance); }
 
 void f0r_set_param_value(f0r_instance_t instance, f0r_param_t value, int index) {
-  if (index == 0) static_cast<Source*>(instance)->open(tessera::frei0r::text_of(value));
+  if (index == 0) guarded([&] { static_cast<Source*>(instance)->open(tessera::frei0r::text_of(value)); });
 }
 
 void f0r_get_param_value(f0r_instance_t instance, f0r_param_t value, int index) {
@@ -75,5 +80,6 @@ void f0r_get_param_value(f0r_instance_t instance, f0r_param_t value, int index) 
 }
 
 void f0r_update(f0r_instance_t instance, double, const uint32_t*, uint32_t* out) {
-  static_cast<Source*>(instance)->update(reinterpret_cast<uint8_t*>(out));
+  auto* const source = static_cast<Source*>(instance);
+  if (!guarded([&] { source->update(reinterpret_cast<uint8_t*>(out)); })) source->show(reinterpret_cast<uint8_t*>(out));
 }

@@ -1,7 +1,9 @@
 // LV2 plugins: what the codec of sound makes of a sound. docs/ffmpeg.md has the commands.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -34,6 +36,19 @@ class Plugin {
   // A new stream.
   void activate() { fresh_ = true; }
 
+  // Nothing is thrown through the host, which is C: silence instead.
+  void run_guarded(uint32_t frames) {
+    try {
+      run(frames);
+    } catch (const std::exception& e) {
+      say(e.what());
+      for (size_t port = kFirstInput + kind_.channels; port < ports_.size(); ++port) {
+        if (ports_[port] != nullptr) std::fill_n(ports_[port], frames, 0.0f);
+      }
+    }
+  }
+
+ private:
   void run(uint32_t frames) {
     const double kilobits = ports_[kKilobits] != nullptr ? *ports_[kKilobits] : 0;
     if (fresh_ || kilobits != kilobits_) restart(kilobits);
@@ -54,7 +69,6 @@ class Plugin {
     }
   }
 
- private:
   // A bit rate that the model cannot reach gives a sentence and silence.
   void restart(double kilobits) {
     std::string message;
@@ -86,7 +100,8 @@ LV2_Handle instantiate(const LV2_Descriptor*, double rate, const char*, const LV
   try {
     auto made = std::make_unique<Plugin>(kKinds[kIndex], rate);
     return made->load() ? made.release() : nullptr;
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "tessera: %s\n", e.what());
     return nullptr;
   }
 }
@@ -96,7 +111,7 @@ constexpr LV2_Descriptor kDescriptor = {kKinds[kIndex].uri,
                                         instantiate<kIndex>,
                                         [](LV2_Handle h, uint32_t port, void* data) { plugin(h)->connect(port, data); },
                                         [](LV2_Handle h) { plugin(h)->activate(); },
-                                        [](LV2_Handle h, uint32_t frames) { plugin(h)->run(frames); },
+                                        [](LV2_Handle h, uint32_t frames) { plugin(h)->run_guarded(frames); },
                                         [](LV2_Handle) {},
                                         [](LV2_Handle h) { delete plugin(h); },
                                         [](const char*) -> const void* { return nullptr; }};
