@@ -231,7 +231,7 @@ TEST_F(CliVideo, CutOffStreamsGiveWhatIsThere) {
 }
 
 TEST_F(CliVideo, DamageIsConcealedUpToTheNextKeyFrame) {
-  ASSERT_EQ(run({"encode", put("in.y4m", y4m(moving_clip(48, 48, 20))), folder_.path("v.tsr"), "--gop", "5", "--quiet"}).code, 0);
+  ASSERT_EQ(run({"encode", put("in.y4m", y4m(moving_clip(48, 48, 20))), folder_.path("v.tsr"), "--keyint", "5", "--quiet"}).code, 0);
   ASSERT_EQ(run({"decode", folder_.path("v.tsr"), folder_.path("good.y4m"), "--quiet"}).code, 0);
   std::string bytes = text_of(folder_.path("v.tsr"));
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x41);

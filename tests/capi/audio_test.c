@@ -226,10 +226,35 @@ static void wrong_options(void) {
   CHECK(encoder == NULL);
 }
 
+/* A thousand decoders that are closed in mid-stream: what they leave behind is found by a sanitizer. */
+static void many_decoders(void) {
+  static bytes stream;
+  static bytes header, packet;
+  tsr_reader* reader = NULL;
+  tsr_event event = TSR_INIT(tsr_event);
+  encode(kFrames, &stream);
+  CHECK_CODE(TSR_OK, error, tsr_reader_create(&reader, &error));
+  CHECK_CODE(TSR_OK, error, tsr_reader_push(reader, stream.data, stream.size, &error));
+  CHECK(tsr_reader_next(reader, &event, NULL) == TSR_OK && event.kind == TSR_EVENT_HEADER);
+  append(&header, event.data, event.size);
+  CHECK(tsr_reader_next(reader, &event, NULL) == TSR_OK && event.kind == TSR_EVENT_PACKET);
+  append(&packet, event.data, event.size);
+  tsr_reader_free(reader);
+  for (int i = 0; i < 1100; ++i) {
+    tsr_audio_decoder* decoder = NULL;
+    CHECK_CODE(TSR_OK, error, tsr_audio_decoder_create(NULL, &decoder, &error));
+    CHECK_CODE(TSR_OK, error, tsr_audio_decoder_open(decoder, header.data, header.size, &error));
+    if (i % 10 == 0) CHECK_CODE(TSR_OK, error, tsr_audio_decoder_send(decoder, packet.data, packet.size, &error));
+    if (i % 10 == 1) CHECK(tsr_audio_decoder_send(decoder, packet.data, packet.size - 1, &error) != TSR_OK);
+    tsr_audio_decoder_free(decoder);
+  }
+}
+
 int main(void) {
   round_trip();
   description();
   damage();
   wrong_options();
+  many_decoders();
   return checked("audio_test");
 }

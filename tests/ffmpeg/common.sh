@@ -27,6 +27,7 @@ md5() { ff "$@" -f md5 - 2>>md5.log || fail "ffmpeg $* failed: $(cat md5.log)"; 
 
 # lean PLUGIN WORKER SYMBOLS: what the host sees depends on nothing but the system, and neither offers or shows anything of libtorch.
 lean() {
+  [[ -f $1 && -f $2 ]] || fail "$1 or $2 is missing"
   if ldd "$1" | grep -qE 'torch|tessera|c10'; then fail "$1 loads libtorch before it is used"; fi
   for library in "$1" "$2"; do
     local offered

@@ -148,17 +148,6 @@ TEST(Search, LoopsRepeatAndStayInRange) {
 }
 
 // The loops find predictions as good as those of the tensor operators.
-// More visits never make the prediction of a large motion worse; they cost time only.
-TEST(Search, MoreVisitsPredictNoWorse) {
-  const at::Tensor before = moving_texture(96, 128, 0, 0, 0, 1).y, now = moving_texture(96, 128, 9.25, -6.5, 1, 1).y;
-  const at::Tensor penalty = at::full({1, 1, 1}, 4.0);
-  const auto error = [&](const SearchOptions& options) {
-    return (warp_luma(before, dense_vectors(search_vectors_cpu(now, before, penalty, options))) - now).abs().mean().item<double>();
-  };
-  const double two = error({.visits = 2}), four = error({.visits = 4, .diagonals = true});
-  EXPECT_LE(four, two * 1.01);
-}
-
 TEST(Search, BothWaysAreEquallyGood) {
   const Planes before = moving_texture(96, 96, 2.25, -3.5, 4), now = moving_texture(96, 96, 2.25, -3.5, 5);
   const auto error = [&](Finder find) {
