@@ -1,0 +1,76 @@
+// Stands in for libFuzzer in ordinary builds: runs a target over a kept corpus, and some mutations of each input.
+//
+//   replay_TARGET FOLDER...        .tsr files get eight zero bytes as options in front of them; other names are whole inputs
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/fuzz/target.h"
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr unsigned kMutations = TESSERA_REPLAY_MUTATIONS;
+constexpr size_t kRoom = 4096;  // that a mutation may add
+
+std::mt19937 bytes_of_mutation(1);
+
+Bytes read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  Bytes bytes;
+  if (path.extension() == ".tsr") bytes.assign(TESSERA_REPLAY_OPTIONS, 0);
+  bytes.insert(bytes.end(), std::istreambuf_iterator<char>(in), {});
+  return bytes;
+}
+
+void run(const Bytes& input) {
+  // A copy of exactly this size, for AddressSanitizer and valgrind.
+  const Bytes exact(input);
+  LLVMFuzzerTestOneInput(exact.data(), exact.size());
+}
+
+}  // namespace
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size) {
+  auto& random = bytes_of_mutation;
+  switch (random() % 4) {
+    case 0:
+      if (size < max_size) data[size++] = static_cast<uint8_t>(random());
+      break;
+    case 1:
+      if (size > 1) --size;
+      break;
+    case 2:
+      if (size > 0) data[random() % size] = static_cast<uint8_t>(random());
+      break;
+    default:
+      if (size > 0) data[random() % size] ^= static_cast<uint8_t>(1u << random() % 8);
+  }
+  return size;
+}
+
+int main(int argc, char** argv) {
+  size_t inputs = 0;
+  for (int i = 1; i < argc; ++i) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
+      if (!entry.is_regular_file()) continue;
+      Bytes bytes = read(entry.path());
+      ++inputs;
+      std::fprintf(stderr, "%s\n", entry.path().filename().c_str());  // the last one named is the one that failed
+      run(bytes);
+      for (unsigned seed = 0; seed < kMutations; ++seed) {
+        const size_t size = bytes.size();
+        bytes.resize(size + kRoom);
+        bytes.resize(LLVMFuzzerCustomMutator(bytes.data(), size, bytes.size(), seed));
+        run(bytes);
+      }
+    }
+  }
+  std::printf("%zu inputs\n", inputs);
+  return inputs == 0;
+}
