@@ -1,6 +1,8 @@
 // Stands in for libFuzzer in ordinary builds: runs a target over a kept corpus, and some mutations of each input.
 //
-//   replay_TARGET FOLDER...        .tsr files get eight zero bytes as options in front of them; other names are whole inputs
+//   replay_TARGET FOLDER...        .tsr files get zero bytes as options in front of them; other names are whole inputs
+//
+// The empty input is always there: mutators that know how make a valid one of it.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -16,7 +18,7 @@ namespace {
 using Bytes = std::vector<uint8_t>;
 
 constexpr unsigned kMutations = TESSERA_REPLAY_MUTATIONS;
-constexpr size_t kRoom = 4096;  // that a mutation may add
+constexpr size_t kRoom = 1 << 16;  // that a mutation may add
 
 std::mt19937 bytes_of_mutation(1);
 
@@ -54,23 +56,31 @@ extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size) 
   return size;
 }
 
+namespace {
+
+void run_all(Bytes bytes, const char* name) {
+  std::fprintf(stderr, "%s\n", name);  // the last one named is the one that failed
+  run(bytes);
+  for (unsigned seed = 0; seed < kMutations; ++seed) {
+    const size_t size = bytes.size();
+    bytes.resize(size + kRoom);
+    bytes.resize(LLVMFuzzerCustomMutator(bytes.data(), size, bytes.size(), seed));
+    run(bytes);
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  run_all({}, "(empty)");
   size_t inputs = 0;
   for (int i = 1; i < argc; ++i) {
+    if (!std::filesystem::is_directory(argv[i])) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
-      if (!entry.is_regular_file()) continue;
-      Bytes bytes = read(entry.path());
+      if (!entry.is_regular_file() || entry.path().extension() == ".cpp" || entry.path().extension() == ".txt") continue;
+      run_all(read(entry.path()), entry.path().filename().c_str());
       ++inputs;
-      std::fprintf(stderr, "%s\n", entry.path().filename().c_str());  // the last one named is the one that failed
-      run(bytes);
-      for (unsigned seed = 0; seed < kMutations; ++seed) {
-        const size_t size = bytes.size();
-        bytes.resize(size + kRoom);
-        bytes.resize(LLVMFuzzerCustomMutator(bytes.data(), size, bytes.size(), seed));
-        run(bytes);
-      }
     }
   }
   std::printf("%zu inputs\n", inputs);
-  return inputs == 0;
 }
