@@ -32,7 +32,10 @@ Bytes image(const std::string& folder, uint32_t width, uint32_t height, uint32_t
   TESSERA_REQUIRE(encoder.ok());
   const Bytes samples = picture(width, height, channels, depth);
   const size_t stride = size_t{width} * channels * (depth > 8 ? 2 : 1);
-  auto stream = encoder->encode({samples.data(), width, height, channels, depth, stride}, {.icc = Bytes(20, 1), .xmp = Bytes(9, 2)});
+  ImageMetadata metadata;
+  metadata.icc = Bytes(20, 1);
+  metadata.xmp = Bytes(9, 2);
+  auto stream = encoder->encode({samples.data(), width, height, channels, depth, stride}, metadata);
   TESSERA_REQUIRE(stream.ok());
   return *stream;
 }
