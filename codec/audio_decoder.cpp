@@ -22,6 +22,8 @@ constexpr int64_t kMaxBlock = 4096;                  // frames of a packet: boun
 // Of lost sound that is filled in at once; a longer gap is a damaged time stamp. It bounds what a packet of some dozen bytes may ask for: 115 MB
 // of samples, at 48 kHz and two channels.
 constexpr uint64_t kMaxGapSeconds = 300;
+// Samples to be dropped at the end are held back until it is known: they are memory that grows with the stream.
+constexpr uint64_t kMaxTrailing = uint64_t{1} << 20;
 
 }  // namespace
 
@@ -56,6 +58,9 @@ Status AudioDecoder::Impl::open(std::span<const uint8_t> bytes) {
   if (!parsed) return parsed.status();
   if (parsed->kind != bitstream::MediaKind::audio) {
     return {ErrorCode::unsupported, std::string("the stream holds ") + bitstream::media_name(parsed->kind) + ", not sound"};
+  }
+  if (parsed->audio.trailing > kMaxTrailing) {
+    return {ErrorCode::limit, std::to_string(parsed->audio.trailing) + " samples to drop at the end, the limit is " + std::to_string(kMaxTrailing)};
   }
   model = find_audio_model(weights_folder(options.weights_dir), parsed->model_name, parsed->model_hash);
   header = std::move(*parsed);
