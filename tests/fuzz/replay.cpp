@@ -1,9 +1,13 @@
 // Stands in for libFuzzer in ordinary builds: runs a target over a kept corpus, and some mutations of each input.
 //
-//   replay_TARGET FOLDER...        .tsr files get zero bytes as options in front of them; other names are whole inputs
+//   replay_TARGET [--mutations N] FOLDER...
 //
+// .tsr files get zero bytes as options in front of them; other names are whole inputs. --mutations: of each input, instead of the target's own
+// number; a way to fuzz where there is no libFuzzer, blind to coverage.
 // The empty input is always there: mutators that know how make a valid one of it.
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -17,7 +21,8 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr unsigned kMutations = TESSERA_REPLAY_MUTATIONS;
+unsigned mutations = TESSERA_REPLAY_MUTATIONS;
+size_t executions = 0;
 constexpr size_t kRoom = 1 << 16;  // that a mutation may add
 
 std::mt19937 bytes_of_mutation(1);
@@ -34,6 +39,7 @@ void run(const Bytes& input) {
   // A copy of exactly this size, for AddressSanitizer and valgrind.
   const Bytes exact(input);
   LLVMFuzzerTestOneInput(exact.data(), exact.size());
+  ++executions;
 }
 
 }  // namespace
@@ -58,10 +64,14 @@ extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size) 
 
 namespace {
 
-void run_all(Bytes bytes, const char* name) {
+constexpr unsigned kChain = 16;  // mutations upon each other before the input is taken anew
+
+void run_all(const Bytes& input, const char* name) {
   std::fprintf(stderr, "%s\n", name);  // the last one named is the one that failed
-  run(bytes);
-  for (unsigned seed = 0; seed < kMutations; ++seed) {
+  run(input);
+  Bytes bytes = input;
+  for (unsigned seed = 0; seed < mutations; ++seed) {
+    if (seed % kChain == 0) bytes = input;
     const size_t size = bytes.size();
     bytes.resize(size + kRoom);
     bytes.resize(LLVMFuzzerCustomMutator(bytes.data(), size, bytes.size(), seed));
@@ -72,9 +82,14 @@ void run_all(Bytes bytes, const char* name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  int first = 1;
+  if (argc > 2 && std::strcmp(argv[1], "--mutations") == 0) {
+    mutations = static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10));
+    first = 3;
+  }
   run_all({}, "(empty)");
   size_t inputs = 0;
-  for (int i = 1; i < argc; ++i) {
+  for (int i = first; i < argc; ++i) {
     if (!std::filesystem::is_directory(argv[i])) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
       if (!entry.is_regular_file() || entry.path().extension() == ".cpp" || entry.path().extension() == ".txt") continue;
@@ -82,5 +97,5 @@ int main(int argc, char** argv) {
       ++inputs;
     }
   }
-  std::printf("%zu inputs\n", inputs);
+  std::printf("%zu inputs, %zu executions\n", inputs, executions);
 }
