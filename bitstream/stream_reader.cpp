@@ -160,7 +160,7 @@ StreamReader::Event StreamReader::resume(Status damage) {
     if (wait) return {};
   }
   const uint64_t plausible = std::min<uint64_t>(max_payload_, 8 * largest_ + 1024);
-  for (size_t place = at_ + 1; place < buffer_.size(); ++place) {
+  for (size_t place = std::max(at_ + 1, static_cast<size_t>(std::max(searched_, base_) - base_)); place < buffer_.size(); ++place) {
     const uint8_t first = buffer_[place];
     const bool media = (first & 0x80) == 0 && is_media(static_cast<PacketKind>(first & 0x0F));
     if (!media && first != (static_cast<uint8_t>(PacketKind::index) | 64)) continue;
@@ -168,17 +168,22 @@ StreamReader::Event StreamReader::resume(Status damage) {
     if (size > plausible || (size == 0 && buffer_.size() - place > kLongestHead)) continue;
     PacketView view;
     const Look found = look(place, view, nullptr);
+    wait = found == Look::incomplete && !finished_;
+    const bool next = found == Look::packet && confirmed(place + static_cast<size_t>(view.size), true, wait);
+    if (wait) {
+      searched_ = base_ + place;  // a stream in small pieces must not be searched from the start for each
+      return {};
+    }
     checked_ += size;
     if (checked_ > kSearchFactor * position() + kSearchFloor) return stop(std::move(damage));
-    if (found == Look::incomplete && !finished_) return {};
-    if (found != Look::packet || !confirmed(place + static_cast<size_t>(view.size), true, wait)) {
-      if (found == Look::packet && wait) return {};
-      continue;
-    }
+    if (!next) continue;
     const uint64_t gap = place - at_, mean = packets_ == 0 ? view.size : packet_bytes_ / packets_;
     return resume_at(place, std::max<uint64_t>(1, (gap + mean / 2) / std::max<uint64_t>(1, mean)), std::move(damage));
   }
-  if (!finished_) return {};
+  if (!finished_) {
+    searched_ = base_ + buffer_.size();
+    return {};
+  }
   at_ = buffer_.size();
   return stop(std::move(damage));
 }

@@ -76,6 +76,7 @@ class StreamReader {
   uint64_t next_time_ = 0;
   uint64_t packets_ = 0, packet_bytes_ = 0, largest_ = 0;  // seen
   uint64_t checked_ = 0;   // bytes that the search for packets has looked through, repetitions counted
+  uint64_t searched_ = 0;  // before this place of the stream the search has found no packet
 };
 
 }  // namespace tessera::bitstream

@@ -19,7 +19,11 @@ namespace {
 using models::audio::SpeechModel;
 
 constexpr int64_t kMaxBlock = 4096;                  // frames of a packet: bounds the memory
-constexpr uint64_t kMaxGapSeconds = 3600;            // a longer one is a damaged time stamp
+// Of lost sound that is filled in at once; a longer gap is a damaged time stamp. It bounds what a packet of some dozen bytes may ask for: 115 MB
+// of samples, at 48 kHz and two channels.
+constexpr uint64_t kMaxGapSeconds = 300;
+// Samples to be dropped at the end are held back until it is known: they are memory that grows with the stream.
+constexpr uint64_t kMaxTrailing = uint64_t{1} << 20;
 
 }  // namespace
 
@@ -54,6 +58,9 @@ Status AudioDecoder::Impl::open(std::span<const uint8_t> bytes) {
   if (!parsed) return parsed.status();
   if (parsed->kind != bitstream::MediaKind::audio) {
     return {ErrorCode::unsupported, std::string("the stream holds ") + bitstream::media_name(parsed->kind) + ", not sound"};
+  }
+  if (parsed->audio.trailing > kMaxTrailing) {
+    return {ErrorCode::limit, std::to_string(parsed->audio.trailing) + " samples to drop at the end, the limit is " + std::to_string(kMaxTrailing)};
   }
   model = find_audio_model(weights_folder(options.weights_dir), parsed->model_name, parsed->model_hash);
   header = std::move(*parsed);
@@ -199,7 +206,7 @@ Status AudioDecoder::send(std::span<const uint8_t> packet) {
 Status AudioDecoder::lost(uint64_t packets) {
   if (!impl_->opened || impl_->finished) return not_open();
   if (packets > kMaxGapSeconds * impl_->header.audio.sample_rate / impl_->block() + 1) {
-    return {ErrorCode::invalid_argument, "more than an hour of lost packets"};
+    return {ErrorCode::invalid_argument, "more than five minutes of lost packets"};
   }
   return guarded(Device::cpu, [&]() -> Status {
     at::set_num_threads(1);

@@ -25,6 +25,8 @@ void QuantizerConfig::check() const {
   if (groups < 1 || groups > 16 || levels < 1 || levels > 64 || codes < 2 || codes > 65536 || dim < groups || dim > 4096) {
     throw std::runtime_error("configuration: the quantiser's groups, levels, codes or dim are out of range");
   }
+  // Made, not read from the file: what a small file may ask for has to be bounded here.
+  if (levels * codes * dim > kMaxCodeNumbers) throw std::runtime_error("configuration: the quantiser's codes are too many");
   if (dim % groups != 0) throw std::runtime_error("configuration: the quantiser's dim is not a multiple of its groups");
 }
 

@@ -22,6 +22,9 @@
 
 namespace tessera::models {
 
+// Numbers in all codes together, L K D: eight times those of the largest model, 64 MB.
+inline constexpr int64_t kMaxCodeNumbers = int64_t{1} << 24;
+
 struct QuantizerConfig {
   int64_t dim = 64;     // D, a multiple of groups
   int64_t groups = 1;   // G

@@ -174,6 +174,22 @@ TEST(StreamReader, RandomBytesNeverRunAway) {
   EXPECT_FALSE(read(hostile, 65536).end.ok());
 }
 
+// Found by fuzzing: the search began anew with every piece, and small pieces used its allowance up before the next packet.
+TEST(StreamReader, SmallPiecesLoseNoMoreThanTheWhole) {
+  const Stream stream = sample(10);
+  Bytes bytes = stream.bytes;
+  Bytes heads;  // which promise packets of a kilobyte
+  for (int i = 0; i < 800; ++i) heads.insert(heads.end(), {1, 0xFF, 7});
+  bytes.insert(bytes.begin() + static_cast<ptrdiff_t>(stream.starts[5]), heads.begin(), heads.end());
+  const Seen whole = read(bytes, bytes.size());
+  EXPECT_EQ(whole.packets.size(), 10u);
+  for (const size_t piece : {1u, 2u, 50u}) {
+    const Seen seen = read(bytes, piece);
+    EXPECT_EQ(seen.packets, whole.packets) << piece;
+    EXPECT_EQ(seen.total_lost, whole.total_lost) << piece;
+  }
+}
+
 // Frames of 20 to 600 bytes, every eighth a key frame that tells its time.
 Stream sample_video(size_t frames) {
   std::mt19937 random(6);

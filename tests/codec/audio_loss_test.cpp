@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "bitstream/header.h"
 #include "bitstream/index.h"
 #include "bitstream/packet.h"
 #include "tests/codec/sounds.h"
@@ -104,6 +105,18 @@ TEST_P(AudioLoss, BadTimeStampsAreRefused) {
   EXPECT_EQ(decoder->lost(uint64_t{1} << 60).code(), ErrorCode::invalid_argument);
   EXPECT_TRUE(decoder->send(stream.packets[1].bytes).ok());
   EXPECT_EQ(decoder->report().lost, 0u);
+}
+
+// Held back until the end is known, they would fill the memory of a decoder that runs for long.
+TEST_P(AudioLoss, NotEverythingCanBeDroppedAtTheEnd) {
+  auto header = *bitstream::parse_header(stream.header, {});
+  for (const uint64_t trailing : {uint64_t{100}, uint64_t{1} << 20, (uint64_t{1} << 20) + 1, ~uint64_t{0}}) {
+    header.audio.trailing = trailing;
+    bitstream::ByteWriter out;
+    ASSERT_TRUE(bitstream::write_header(out, header).ok());
+    auto decoder = AudioDecoder::create(decoding());
+    EXPECT_EQ(decoder->open(out.view()).code(), trailing > uint64_t{1} << 20 ? ErrorCode::limit : ErrorCode::ok) << trailing;
+  }
 }
 
 TEST_P(AudioLoss, DamagedPacketsChangeNothing) {

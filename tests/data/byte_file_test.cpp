@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "tests/data/temporary_folder.h"
@@ -81,6 +83,29 @@ TEST(ByteFile, ManyWritersLeaveOneWholeFile) {
   const Bytes bytes = *read_file(folder.path("a"));
   EXPECT_EQ(bytes, Bytes(5000, bytes[0]));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
+}
+
+// Killed at any moment, a writer leaves the file that was there or the new one, never half of it.
+TEST(ByteFile, AKilledWriterLeavesAWholeFile) {
+  test::TemporaryFolder folder;
+  const std::string path = folder.path("a");
+  const Bytes contents[] = {Bytes(300000, 1), Bytes(500000, 2)};
+  ASSERT_TRUE(write_file(path, contents[0]).ok());
+  for (int round = 0; round < 30; ++round) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      for (size_t i = 0;; ++i) (void)write_file(path, contents[i % 2]);
+    }
+    ::usleep(static_cast<useconds_t>(200 + 317 * round));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    const auto bytes = read_file(path);
+    ASSERT_TRUE(bytes.ok());
+    EXPECT_TRUE(*bytes == contents[0] || *bytes == contents[1]) << bytes->size();
+  }
 }
 
 TEST(ByteFile, SizeLimit) {

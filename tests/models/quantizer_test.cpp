@@ -165,6 +165,11 @@ TEST(Quantizer, RefusesImpossibleShapes) {
   QuantizerConfig c;
   c.groups = 3;
   EXPECT_THROW(c.check(), std::runtime_error);
+  QuantizerConfig huge;  // every number within its range, and 68 GB of codes
+  huge.dim = 4096;
+  huge.levels = 64;
+  huge.codes = 65536;
+  EXPECT_THROW(huge.check(), std::runtime_error);
   Made m(small(1, true));
   EXPECT_THROW(m.quantizer.encode(at::zeros({1, 12}), 4), std::invalid_argument);
   EXPECT_THROW(m.quantizer.decode(at::zeros({1, 4, 1}, at::kLong)), std::invalid_argument);
