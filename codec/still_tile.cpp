@@ -13,6 +13,8 @@
 namespace tessera {
 namespace {
 
+constexpr double kLatentMax = 32767;  // of a symbol's magnitude, far beyond what a picture needs
+
 static_assert(std::endian::native == std::endian::little, "checksums are defined over little-endian integers");
 
 at::Tensor quality_tensor(int quality, Device device) {
@@ -73,7 +75,7 @@ TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int
     const Stopwatch watch(report.seconds_network);
     const at::Tensor q = quality_tensor(quality, device);
     auto [y, z] = net.analysis(x, q);
-    const at::Tensor z_hat = at::floor(z + 0.5);
+    const at::Tensor z_hat = at::nan_to_num(at::floor(z + 0.5), 0.0);
     const models::Still::Hyper hyper = net.hyper_synthesis(z_hat, quality);
     const at::Tensor coded = hyper.index.ge(model.latent_table.skip_below());
     if (refine > 0) {
@@ -81,7 +83,8 @@ TileResult encode_tile(const models::StillModel& model, const at::Tensor& x, int
     }
     at::Tensor symbols;
     net.run_context(hyper.feature, q, [&, &latents = y](int step, const at::Tensor& mean) {
-      const at::Tensor r = at::floor(latents - mean + 0.5) * coded;
+      // Whatever weights of strangers make of a picture, what is coded are numbers.
+      const at::Tensor r = at::nan_to_num(at::floor(latents - mean + 0.5), 0.0).clamp(-kLatentMax, kLatentMax) * coded;
       const at::Tensor part = net.masked(step, r);
       symbols = step == 0 ? part : symbols + part;
       return r + mean;
