@@ -76,8 +76,9 @@ DecodeError split(std::span<const uint8_t> data, std::span<const uint8_t>* raw,
   }
   // A subtraction, as the sum could overflow.
   if (size > data.size() - at) return DecodeError::truncated;
-  *raw = data.subspan(at, size);
-  *words = data.subspan(at + size);
+  const auto count = static_cast<size_t>(size);
+  *raw = data.subspan(at, count);
+  *words = data.subspan(at + count);
   return DecodeError::none;
 }
 
