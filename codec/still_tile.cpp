@@ -13,8 +13,6 @@
 namespace tessera {
 namespace {
 
-constexpr double kLatentMax = 32767;  // of a symbol's magnitude, far beyond what a picture needs
-
 static_assert(std::endian::native == std::endian::little, "checksums are defined over little-endian integers");
 
 at::Tensor quality_tensor(int quality, Device device) {

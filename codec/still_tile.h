@@ -13,6 +13,9 @@
 
 namespace tessera {
 
+// Latent symbols are within +-kLatentMax: what a float's rounding errors are small against.
+inline constexpr int32_t kLatentMax = 32767;
+
 at::Device torch_device(Device device);
 
 struct TileResult {

@@ -15,9 +15,6 @@
 
 namespace tessera {
 
-// Latent symbols are within +-kLatentMax: what a float's rounding errors are small against.
-inline constexpr int32_t kLatentMax = 32767;
-
 // What one packet says. Tensors are on the device unless stated otherwise.
 struct FrameSymbols {
   bool key = false, refresh = false;

@@ -74,11 +74,12 @@ VideoEncoder encoder_for(const VideoSettings& s, const Clip& clip, int quality) 
   return std::move(*made);
 }
 
-VideoDecoder decoder_for(const VideoSettings& s, const std::string& device, bool symbols_only) {
+VideoDecoder decoder_for(const VideoSettings& s, const std::string& device, bool symbols_only, int ahead = 0) {
   VideoDecoderOptions o;
   o.device = device_of(device);
   o.threads = s.threads;
   o.symbols_only = symbols_only;
+  o.ahead = ahead;
   o.weights_dir = s.weights;
   auto made = VideoDecoder::create(o);
   check(made.status(), "decoder");
@@ -216,29 +217,23 @@ int speed_of_clips(const VideoSettings& s) {
       check(encoder.flush(), "encoder");
       while (auto packet = encoder.receive()) packets.push_back(std::move(*packet));
       const auto t1 = Clock::now();
-      VideoDecoderOptions o;
-      o.device = device_of(s.device);
-      o.threads = s.threads;
-      o.ahead = 2;
-      o.weights_dir = s.weights;
-      auto made = VideoDecoder::create(o);
-      check(made.status(), "decoder");
-      check(made->open(encoder.header()), "decoder");
+      VideoDecoder decoder = decoder_for(s, s.device, false, 2);
+      check(decoder.open(encoder.header()), "decoder");
       const auto t2 = Clock::now();
       size_t shown = 0;
       for (const VideoPacket& packet : packets) {
-        check(made->send(packet.bytes), "decoder");
-        while (made->receive()) ++shown;
+        check(decoder.send(packet.bytes), "decoder");
+        while (decoder.receive()) ++shown;
       }
-      check(made->flush(), "decoder");
-      while (made->receive()) ++shown;
+      check(decoder.flush(), "decoder");
+      while (decoder.receive()) ++shown;
       const auto t3 = Clock::now();
       if (shown != clip.frames.size()) throw std::runtime_error("decoding gave another number of frames");
       if (round == 0 && s.repeat > 0) continue;
       encode = std::min(encode, std::chrono::duration<double>(t1 - t0).count());
       decode = std::min(decode, std::chrono::duration<double>(t3 - t2).count());
       er = encoder.report();
-      dr = made->report();
+      dr = decoder.report();
       bytes = static_cast<double>(er.bytes);
     }
     const double n = static_cast<double>(clip.frames.size());

@@ -22,7 +22,7 @@ int encode_clips(const VideoSettings& s);
 int check_clips(const VideoSettings& s);
 // Decodes all streams of the folder on the CPU and on the GPU side by side: how far the pictures differ, frame after frame.
 int drift_of_clips(const VideoSettings& s);
-// Frames a second in this process, the clips' first pictures decoded before; the fastest of `repeat` rounds after one that warms up.
+// Frames a second in this process: the fastest of `repeat` rounds after one that warms up.
 int speed_of_clips(const VideoSettings& s);
 
 }  // namespace tessera::exactness
