@@ -131,6 +131,12 @@ void Motion::to(at::Device device) {
   for (auto* table : prior_.tables()) table->to(device);
 }
 
+void Motion::use_half() {
+  for (Param& p : params_.list()) {
+    if (p.kind != ParamKind::fine) p.tensor.set_data(p.tensor.to(at::kHalf));
+  }
+}
+
 Motion::Context Motion::key_context(int64_t batch, int64_t height, int64_t width, const Level&) const {
   const at::TensorOptions real = blend_.options();
   const int64_t h = height / 16, w = width / 16;
