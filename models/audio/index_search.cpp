@@ -23,23 +23,24 @@ const std::vector<float>& bit_table() {
   return table;
 }
 
+// Sixteen floats that need not be aligned; the compiler makes of them what each processor has.
+typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+constexpr int64_t kLanes = 16;
+
 // scores[m] = rest . code m - |code m|^2 / 2, of one class. codes [d][members]. Sixteen members at a time: their sums stay in registers.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3", "no-trapping-math"))) void score_members(
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3"))) void score_members(
     const float* rest, const float* codes, const float* half_norms, float* scores, int64_t d, int64_t members) {
-  constexpr int64_t kLanes = 16;
   int64_t first = 0;
   for (; first + kLanes <= members; first += kLanes) {
-    float even[kLanes] = {}, odd[kLanes] = {};
+    Lanes even = {}, odd = {};
     int64_t j = 0;
     for (; j + 1 < d; j += 2) {
-      const float *const a = codes + j * members + first, *const b = a + members;
-      for (int64_t m = 0; m < kLanes; ++m) even[m] += rest[j] * a[m];
-      for (int64_t m = 0; m < kLanes; ++m) odd[m] += rest[j + 1] * b[m];
+      const float* const at = codes + j * members + first;
+      even += rest[j] * *reinterpret_cast<const Lanes*>(at);
+      odd += rest[j + 1] * *reinterpret_cast<const Lanes*>(at + members);
     }
-    for (; j < d; ++j) {
-      for (int64_t m = 0; m < kLanes; ++m) even[m] += rest[j] * codes[j * members + first + m];
-    }
-    for (int64_t m = 0; m < kLanes; ++m) scores[first + m] = even[m] + odd[m] - half_norms[first + m];
+    if (j < d) even += rest[j] * *reinterpret_cast<const Lanes*>(codes + j * members + first);
+    *reinterpret_cast<Lanes*>(scores + first) = even + odd - *reinterpret_cast<const Lanes*>(half_norms + first);
   }
   for (; first < members; ++first) {
     float sum = 0;
