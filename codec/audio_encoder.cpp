@@ -19,7 +19,7 @@ namespace {
 using models::audio::SpeechModel;
 
 constexpr double kBlockSeconds = 0.5;       // of a packet; twice that below kLowRate, where the framing weighs more
-constexpr double kLowRate = 4000;           // bit/s
+constexpr double kLowRate = 2500;           // bit/s
 constexpr double kLowDelaySeconds = 0.026;
 constexpr double kMostAhead = 60;           // seconds: bounds the memory
 constexpr double kIndexSeconds = 10;        // from one entry of the index to the next
@@ -258,7 +258,16 @@ AudioSymbols AudioEncoder::Impl::plan() {
   const int64_t levels = levels_at(front, high);
   const double found = static_cast<double>(size(front, levels)) / static_cast<double>(std::max<size_t>(1, nearest_size(front, levels)));
   thrift[static_cast<size_t>(levels)] += kThriftPace * (found - thrift[static_cast<size_t>(levels)]);
-  return symbols_of(front.search, levels, 0, q.groups);
+  // What whole levels leave goes to all packets' frames alike, as a level more of some of them.
+  int64_t extra = 0;
+  if (levels < q.levels) {
+    int64_t frames = 0;
+    for (const Pending& p : queue) frames += p.search.frames();
+    const double share = 8 * (room - total(high)) / static_cast<double>(frames * q.groups * index_bits(q.codes));
+    extra = static_cast<int64_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(front.search.frames()));
+    extra = std::min(extra, front.search.frames() - 1);
+  }
+  return symbols_of(front.search, levels, extra, q.groups);
 }
 
 void AudioEncoder::Impl::write_front() {
