@@ -4,8 +4,8 @@
 #   apps/ffmpeg/leaks.sh [ROUNDS [BUILD]]   ROUNDS (1 000) decoders for each of ten golden streams, of pictures, sound and video
 #
 # BUILD (build/) is the folder whose libtessera is tried: AddressSanitizer's heap serves the whole process, so that any build will do;
-# build-debug-asan, of the preset of that name, also finds accesses out of bounds. Where apps/ffmpeg/patched.sh has built an ffmpeg, that runs
-# under LeakSanitizer, through streams that are whole, left early, cut off and damaged.
+# build-debug-asan, of the preset of that name, also finds accesses out of bounds. The system's ffmpeg with the plugins, and the one that
+# apps/ffmpeg/patched.sh has built, run under LeakSanitizer, through streams that are whole, left early, cut off and damaged.
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
@@ -37,17 +37,33 @@ try leaking -DTESSERA_LEAK
 if "$folder/leaking" 20 "$golden/lite_q32.tsr" >"$folder/log" 2>&1 || ! grep -q LeakSanitizer "$folder/log"; then fail "a decoder that is not closed is not found."; fi
 echo "- a decoder that is left open on purpose: reported"
 
-# The newest of the builds.
-patched=$(ls -t "$root"/build-ffmpeg/ffmpeg-*/ffmpeg 2>/dev/null | head -n 1 || true)
-if [[ -z $patched ]]; then exit 0; fi
+# quiet FFMPEG ARGUMENTS...: LeakSanitizer has nothing to say, and no signal ends it.
 export LSAN_OPTIONS=exitcode=23
 runs=0
 quiet() {
-  LD_PRELOAD=$(gcc -print-file-name=liblsan.so) "$patched" -hide_banner -loglevel error -nostdin -y "$@" >"$folder/log" 2>&1 || true
-  if grep -q LeakSanitizer "$folder/log"; then fail "ffmpeg $*: $(cat "$folder/log")"; fi
+  local status=0
+  LD_PRELOAD=$(gcc -print-file-name=liblsan.so) "$1" -hide_banner -loglevel error -nostdin -y "${@:2}" >"$folder/log" 2>&1 || status=$?
+  if grep -q LeakSanitizer "$folder/log" || ((status >= 129 && status <= 159)); then fail "$* ($status): $(cat "$folder/log")"; fi
   runs=$((runs + 1))
 }
+report() { echo "- $1 $("$2" -version | sed -n '1s/ffmpeg version \([^ ]*\).*/\1/p') $3, $runs commands, over streams that are whole, left early, cut off and damaged, under LeakSanitizer: nothing reported"; }
 cd "$folder"
+if command -v ffmpeg >/dev/null && [[ -d $build/frei0r-1 ]]; then
+  export FREI0R_PATH=$build/frei0r-1 LV2_PATH=$build/lv2
+  source_of() { echo "frei0r_src=size=$1:filter_name=tessera_src:filter_params=$2"; }
+  size=$(ffmpeg -hide_banner -loglevel error -nostdin -f lavfi -i "$(source_of 8x8 "$golden/lite_q32.tsr")" -frames:v 1 -f null - 2>&1 | sed -n 's/.*size=//p')
+  head -c 1000 "$golden/lite_q32.tsr" >plugin.tsr
+  for stream in "$golden/lite_q32.tsr" plugin.tsr; do for frames in 1 3 99; do quiet ffmpeg -f lavfi -i "$(source_of "$size" "$stream")" -frames:v $frames -f null -; done; done
+  for model in still motion-lite nothing; do quiet ffmpeg -f lavfi -i testsrc2=size=96x64 -frames:v 3 -vf "frei0r=tessera:0.4|kept.tsr|y|$model" -f null -; done
+  for plugin in speech sound; do quiet ffmpeg -f lavfi -i sine=sample_rate=48000 -t 0.5 -ac $([[ $plugin == sound ]] && echo 2 || echo 1) -af "lv2=p=urn\\\\:tessera\\\\:$plugin" -f null -; done
+  TESSERA_WEIGHTS=/nowhere quiet ffmpeg -f lavfi -i testsrc2=size=96x64 -frames:v 3 -vf frei0r=tessera -f null -
+  report FFmpeg ffmpeg "with the plugins"
+fi
+
+# The newest of the builds.
+patched=$(ls -t "$root"/build-ffmpeg/ffmpeg-*/ffmpeg 2>/dev/null | head -n 1 || true)
+if [[ -z $patched ]]; then exit 0; fi
+runs=0
 "$patched" -loglevel error -f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=sample_rate=24000 -t 2 -pix_fmt yuv420p -c:v libtessera -g 10 \
   -c:a libtessera_audio in.mkv
 "$patched" -loglevel error -i in.mkv -map 0:v -c copy in.tsr
@@ -55,12 +71,11 @@ cp in.tsr damaged.tsr
 printf 'damage' | dd of=damaged.tsr bs=1 seek=$(($(stat -c %s in.tsr) / 2)) conv=notrunc status=none
 head -c $(($(stat -c %s in.tsr) * 2 / 3)) in.tsr >cut.tsr
 head -c $(($(stat -c %s in.mkv) * 2 / 3)) in.mkv >cut.mkv
-for input in in.mkv in.tsr damaged.tsr cut.tsr cut.mkv "$golden/rgb.tsr" "$golden/speech_6k.tsr"; do quiet -i "$input" -f null -; done
-quiet -i in.mkv -frames:v 3 -f null -
-quiet -ss 1 -i in.mkv -f null -
-quiet -i in.mkv -c:v libtessera -c:a libtessera_audio -t 1 again.mkv
-quiet -i in.mkv -an -vf tessera -f null -
-quiet -i in.mkv -an -frames:v 2 -vf format=rgb24,tessera=model=still -f null -
-quiet -i in.mkv -weights /nowhere -an -c:v libtessera none.tsr
-echo "- FFmpeg $("$patched" -version | sed -n '1s/ffmpeg version \([^ ]*\).*/\1/p') with the series, $runs commands, over streams that are whole, left early, cut off and damaged, encoding and" \
-  "filtering, under LeakSanitizer: nothing reported"
+for input in in.mkv in.tsr damaged.tsr cut.tsr cut.mkv "$golden/rgb.tsr" "$golden/speech_6k.tsr"; do quiet "$patched" -i "$input" -f null -; done
+quiet "$patched" -i in.mkv -frames:v 3 -f null -
+quiet "$patched" -ss 1 -i in.mkv -f null -
+quiet "$patched" -i in.mkv -c:v libtessera -c:a libtessera_audio -t 1 again.mkv
+quiet "$patched" -i in.mkv -an -vf tessera -f null -
+quiet "$patched" -i in.mkv -an -frames:v 2 -vf format=rgb24,tessera=model=still -f null -
+quiet "$patched" -i in.mkv -weights /nowhere -an -c:v libtessera none.tsr
+report FFmpeg "$patched" "with the series"
