@@ -3,12 +3,12 @@
 #
 #   apps/ffmpeg/commands.sh [SUITE] [--without-figures] > docs/results/ffmpeg.md
 #
-# It takes some minutes, and most of them for the figures, which want a machine that does nothing else.
+# TESSERA_SIZE (640x360) in the environment is the size of the pictures, from 324x200. It takes some minutes, and most of them for the figures, which want a machine that does nothing else.
 # What is coded is generated. Without weights of a video model the commands for video are left out, and the log says so.
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-suite=${1:-bookworm}
+suite=${1:-bookworm} size=${TESSERA_SIZE:-640x360}
 patched=$("$root/apps/ffmpeg/patched.sh" build "$suite")
 prefix=$root/build-ffmpeg/tessera
 unset TESSERA_WEIGHTS
@@ -56,7 +56,7 @@ if ! ls "$prefix"/share/tessera/weights/motion*.safetensors >/dev/null 2>&1; the
   printf '\nNo weights of a video model are installed: without video.\n'
 fi
 
-ffmpeg -y -loglevel error -f lavfi -i 'mandelbrot=size=640x360:rate=25' -f lavfi -i "aevalsrc='0.3*sin(2*PI*(200+40*t)*t)*(0.6+0.4*sin(2*PI*3*t))':s=48000" \
+ffmpeg -y -loglevel error -f lavfi -i 'mandelbrot=size='"$size"':rate=25' -f lavfi -i "aevalsrc='0.3*sin(2*PI*(200+40*t)*t)*(0.6+0.4*sin(2*PI*3*t))':s=48000" \
   -t 4 -c:v mpeg4 -q:v 2 -c:a aac in.mp4
 ffmpeg -y -loglevel error -ss 2 -i in.mp4 -frames:v 1 -update 1 photo.png
 
@@ -116,13 +116,13 @@ show "ffmpeg-tessera -hide_banner -loglevel error -i photo.png -vf tessera=model
 printf '\n## Plugins in Debian'"'"'s FFmpeg\n'
 show 'ffmpeg -hide_banner -loglevel warning -i photo.png -vf "frei0r=tessera:0.4||y|still" -update 1 small.png'
 show 'ffmpeg -hide_banner -loglevel warning -i photo.png -vf "frei0r=tessera:0.4|kept.tsr|n|still" -f null - && tessera info kept.tsr' 20
-show 'ffmpeg -hide_banner -loglevel warning -f lavfi -i frei0r_src=size=640x360:filter_name=tessera_src:filter_params=photo.tsr -frames:v 1 -update 1 played.png'
+show 'ffmpeg -hide_banner -loglevel warning -f lavfi -i frei0r_src=size='"$size"':filter_name=tessera_src:filter_params=photo.tsr -frames:v 1 -update 1 played.png'
 ffmpeg-tessera -y -loglevel error -i played.png -pix_fmt rgb24 -f framemd5 played.md5
 ffmpeg-tessera -y -loglevel error -i back.png -f framemd5 back.md5
 same played.md5 back.md5 'Against the patched decoder'
 if [[ $video == 1 ]]; then
   show 'ffmpeg -hide_banner -loglevel warning -i in.mp4 -an -vf "frei0r=tessera:0.6|kept.tsr" -f null - && tessera info kept.tsr' 20
-  show 'ffmpeg -hide_banner -loglevel warning -f lavfi -i frei0r_src=size=640x360:framerate=25:filter_name=tessera_src:filter_params=kept.tsr -t 4 -c:v mpeg4 -y played.mkv'
+  show 'ffmpeg -hide_banner -loglevel warning -f lavfi -i frei0r_src=size='"$size"':framerate=25:filter_name=tessera_src:filter_params=kept.tsr -t 4 -c:v mpeg4 -y played.mkv'
 fi
 show 'ffmpeg -hide_banner -loglevel warning -i in.mp4 -vn -ac 1 -af '"'lv2=p=urn\\\\:tessera\\\\:speech:c=kbps=6'"' speech.wav'
 show 'ffmpeg -hide_banner -loglevel warning -i in.mp4 -vn -ac 2 -af '"'lv2=p=urn\\\\:tessera\\\\:sound'"' sound2.wav'
@@ -195,7 +195,7 @@ show "ffmpeg $quiet -f concat -i both -vf 'frei0r=tessera:0.4||n|still' -autosca
 
 printf '\n### Packets that are cut off\n'
 bad '[libtessera] packet: ' "head -c 2000 photo.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -"
-bad 'tessera: cut.tsr: ' "ffmpeg $quiet -f lavfi -i frei0r_src=size=640x360:filter_name=tessera_src:filter_params=cut.tsr -frames:v 1 -f null -" 0
+bad 'tessera: cut.tsr: ' "ffmpeg $quiet -f lavfi -i frei0r_src=size=$size:filter_name=tessera_src:filter_params=cut.tsr -frames:v 1 -f null -" 0
 bad '[tsr] The stream is damaged or cut off at byte' "head -c 1500 sound.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -" 0
 if [[ $video == 1 ]]; then
   bad '[tsr] The stream is damaged or cut off at byte' "head -c 20000 out.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -" 0
@@ -207,7 +207,7 @@ if [[ $video == 1 ]]; then
   tessera decode damaged.tsr tool.y4m >/dev/null 2>&1 || true
   ffmpeg-tessera -y -loglevel error -i tool.y4m -f framemd5 tool.md5
   same damaged.md5 tool.md5 'Against `tessera decode`, which conceals as well'
-  bad 'tessera: ' "ffmpeg $quiet -f lavfi -i frei0r_src=size=640x360:filter_name=tessera_src:filter_params=cut.tsr -frames:v 9 -f null -" 0
+  bad 'tessera: ' "ffmpeg $quiet -f lavfi -i frei0r_src=size=$size:filter_name=tessera_src:filter_params=cut.tsr -frames:v 9 -f null -" 0
   show "ffmpeg-tessera $quiet -i out.tsr -c copy out.avi"
   bad '[libtessera] ' "head -c 40000 out.avi > cut.avi; ffmpeg-tessera $quiet -i cut.avi -f null -" 0
   show "head -c 40000 out.mkv > cut.mkv; ffmpeg-tessera $quiet -i cut.mkv -f null -"
@@ -219,7 +219,7 @@ if [[ $video == 1 ]]; then
   show "ffmpeg-tessera $quiet -i out.mkv -frames:v 3 -map 0:v -f framemd5 -"
   show "ffmpeg-tessera $quiet -i in.mp4 -frames:v 3 -an -pix_fmt yuv420p none.tsr"
   show "ffmpeg-tessera $quiet -i out.mkv -map 0:v -f rawvideo - | head -c 1000 | wc -c"
-  show "ffmpeg $quiet -f lavfi -i frei0r_src=size=640x360:filter_name=tessera_src:filter_params=kept.tsr -frames:v 3 -c:v rawvideo -f framemd5 -"
+  show "ffmpeg $quiet -f lavfi -i frei0r_src=size=$size:filter_name=tessera_src:filter_params=kept.tsr -frames:v 3 -c:v rawvideo -f framemd5 -"
 fi
 
 if [[ ${2:-} != --without-figures ]]; then
