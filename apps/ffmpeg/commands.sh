@@ -138,6 +138,9 @@ ffmpeg -y -loglevel error -f lavfi -i testsrc2=size=64x48:rate=5 -frames:v 2 -c:
 ffmpeg -y -loglevel error -f lavfi -i testsrc2=size=96x64:rate=5 -frames:v 2 -c:v png large.nut
 printf 'file %s\n' large.nut small.nut >both
 quiet='-hide_banner -loglevel error -y'
+# The option's form in the version at hand.
+noscale='-autoscale 0'
+if [[ $suite == sid ]]; then noscale=-noautoscale; fi
 
 printf '\n## Bad input\n'
 printf '\n### Missing weights\n'
@@ -183,12 +186,12 @@ bad 'a width that is a multiple of 4' "ffmpeg $quiet -i photo.png -vf crop=322:2
 printf '\n### The size changes in mid-stream\n'
 if [[ $video == 1 ]]; then
   bad "The picture's size changes from 96x64 to 64x48: a stream has one size." \
-    "ffmpeg-tessera $quiet -f concat -i both -pix_fmt yuv420p -autoscale 0 none.tsr"
+    "ffmpeg-tessera $quiet -f concat -i both -pix_fmt yuv420p $noscale none.tsr"
   show "ffmpeg-tessera $quiet -i large.nut -pix_fmt yuv420p large.tsr && ffmpeg-tessera $quiet -i small.nut -pix_fmt yuv420p small.tsr"
   printf 'file %s\n' large.tsr small.tsr >streams
   bad 'libtessera' "ffmpeg-tessera $quiet -f concat -i streams -f framemd5 -" 0
   # A filter begins anew.
-  show "ffmpeg-tessera $quiet -f concat -i both -vf format=yuv420p,tessera -autoscale 0 -f framemd5 -"
+  show "ffmpeg-tessera $quiet -f concat -i both -vf format=yuv420p,tessera $noscale -f framemd5 -"
   show "ffmpeg $quiet -f concat -i both -vf frei0r=tessera:0.4 -autoscale 0 -c:v rawvideo -f framemd5 -"
 fi
 show "ffmpeg $quiet -f concat -i both -vf 'frei0r=tessera:0.4||n|still' -autoscale 0 -c:v rawvideo -f framemd5 -"
@@ -196,9 +199,9 @@ show "ffmpeg $quiet -f concat -i both -vf 'frei0r=tessera:0.4||n|still' -autosca
 printf '\n### Packets that are cut off\n'
 bad '[libtessera] packet: ' "head -c 2000 photo.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -"
 bad 'tessera: cut.tsr: ' "ffmpeg $quiet -f lavfi -i frei0r_src=size=$size:filter_name=tessera_src:filter_params=cut.tsr -frames:v 1 -f null -" 0
-bad '[tsr] The stream is damaged or cut off at byte' "head -c 1500 sound.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -" 0
+bad 'The stream is damaged or cut off at byte' "head -c 1500 sound.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -" 0
 if [[ $video == 1 ]]; then
-  bad '[tsr] The stream is damaged or cut off at byte' "head -c 20000 out.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -" 0
+  bad 'The stream is damaged or cut off at byte' "head -c 20000 out.tsr > cut.tsr; ffmpeg-tessera $quiet -i cut.tsr -f null -" 0
   # A key packet that is damaged: what depends on it is concealed as by the tool.
   cp out.tsr damaged.tsr
   at=$(ffprobe-tessera -v error -show_entries packet=pos,flags -of csv=p=0 out.tsr | awk -F, '/K/ {print $1}' | sed -n 3p)
