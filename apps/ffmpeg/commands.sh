@@ -131,7 +131,7 @@ show 'ffmpeg -hide_banner -loglevel warning -i in.mp4 -vn -ac 2 -af '"'lv2=p=urn
 
 # bad SENTENCE COMMAND [STATUS]
 bad() {
-  show "$2" 8 "${3:-fails}"
+  show "$2" 12 "${3:-fails}"
   tidy <out.log | grep -qF "$1" || { echo "commands: the log has no \"$1\": $2: $(cat out.log)" >&2; exit 1; }
 }
 ffmpeg -y -loglevel error -f lavfi -i testsrc2=size=64x48:rate=5 -frames:v 2 -c:v png small.nut
