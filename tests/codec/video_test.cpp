@@ -263,6 +263,7 @@ TEST_F(Video, AnEncoderThatRunsAheadWritesTheSameStream) {
   EXPECT_EQ(ahead.report.symbol_checksum, plain.report.symbol_checksum);
   EXPECT_EQ(ahead.report.symbols_coded, plain.report.symbols_coded);
   // A packet comes with the frame after it.
+  o.format = clip.format;
   auto encoder = VideoEncoder::create(o);
   ASSERT_TRUE(encoder);
   ASSERT_TRUE(encoder->send(clip.view(0)).ok());
