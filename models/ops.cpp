@@ -51,7 +51,8 @@ TESSERA_CLONES("no-trapping-math") void gate_row(const float* x, float* out, int
   for (int64_t k = 0; k < c; ++k) {
     const float g = x[k];
     float t = -g * 1.44269504f;
-    t = t > 120.f ? 120.f : (t < -120.f ? -120.f : t);
+    t = t > -120.f ? t : -120.f;  // a NaN too: it has no integer
+    t = t < 120.f ? t : 120.f;
     const float whole = (t + 12582912.0f) - 12582912.0f;  // to the nearest integer, without a call
     const float f = t - whole;
     float p = 1.535336188e-4f;

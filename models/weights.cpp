@@ -176,7 +176,7 @@ Weights load_weights(const std::string& path) {
         !t["shape"].is_array() || !t["data_offsets"].is_array() || t["data_offsets"].size() != 2 || t["shape"].size() > 8) {
       fail(path, "the description of tensor " + name + " is damaged");
     }
-    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& k) { return t["dtype"] == k.name; });
+    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&described = t["dtype"]](const Type& k) { return described == k.name; });
     if (type == kTypes.end()) fail(path, "tensor " + name + " has an unknown type");
     uint64_t elements = 1, extent = 1;  // extent: the same without zeros, which libtorch multiplies into strides
     std::vector<int64_t> shape;
