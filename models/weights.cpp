@@ -172,7 +172,7 @@ uint64_t save_weights(const std::string& path, const std::map<std::string, at::T
                       std::map<std::string, std::string> metadata) {
   ordered_json header;
   std::string data;
-  ordered_json meta;
+  ordered_json meta = ordered_json::object();
   for (const auto& [k, v] : metadata) {
     if (k != "checksum") meta[k] = v;
   }

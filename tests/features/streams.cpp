@@ -83,6 +83,12 @@ void add_videos(const std::string& folder, std::vector<FeatureStream>& out) {
       }
     }
   }
+  // Packets whose quality changes.
+  VideoEncoderOptions options;
+  options.bit_rate = 20000;
+  options.threads = 1;
+  options.weights_dir = folder;
+  out.push_back({"video-motion-lite-rate", encoded(options, moving_clip(48, 32, 12)).bytes()});
 }
 
 }  // namespace
