@@ -281,6 +281,7 @@ void picture_table(std::span<const uint8_t> bytes, int repeats) {
 }
 
 int run(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // a row takes minutes
   int repeats = 10, first = 1;
   if (argc > 2 && std::strcmp(argv[1], "--repeats") == 0) {
     repeats = std::max(1, std::atoi(argv[2]));

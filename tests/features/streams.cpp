@@ -30,6 +30,8 @@ void add_pictures(const std::string& folder, std::vector<FeatureStream>& out) {
       }
     }
   }
+  // Enough symbols for 4 lanes.
+  out.push_back({"image-lanes", encoded(photo(1024, 1024), {.quality = 63, .threads = 1, .weights_dir = folder})});
   for (const uint32_t channels : {1u, 2u, 3u, 4u}) {
     for (const uint32_t depth : {8u, 12u}) {
       const EncoderOptions options{.model = "overfit", .threads = 1, .effort = 0, .checksum = depth == 8, .weights_dir = folder};

@@ -103,7 +103,7 @@ def main():
             make(source)
             run([tessera, "encode", "--quiet", source, stream, *options])
             predicted = json.loads(subprocess.run([tessera, "info", "--json", stream], check=True, capture_output=True).stdout)
-            predicted = (predicted[0] if isinstance(predicted, list) else predicted).get("predicted_memory", 0)
+            predicted = (predicted[0] if isinstance(predicted, list) else predicted)["predicted_memory"]
             peaks = [run([tessera, "decode", "--quiet", "--threads", str(t), stream, f"{folder}/out.{output}"]) for t in (1, 2)]
             off = predicted / max(peaks) - 1
             worst = max(worst, abs(off))
