@@ -109,6 +109,8 @@ StreamReader::Event StreamReader::next() {
     if (view.packet.kind == PacketKind::index) {
       const auto after = rest(at_).subspan(static_cast<size_t>(view.size));
       if (after.size() < kFooterSize && !finished_) return {};
+      // Bytes behind the footer are an error, whether they have arrived by now or not.
+      if (after.size() == kFooterSize && !finished_) return {};
       ByteReader footer(after, base_ + at_ + view.size);
       const Status status = read_footer(footer, view.size);
       at_ += static_cast<size_t>(view.size) + (status.ok() ? kFooterSize : 0);

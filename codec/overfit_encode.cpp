@@ -47,6 +47,7 @@ class Training {
  public:
   Training(const at::Tensor& picture, int outputs, const OverfitRequest& request)
       : request_(request),
+        steps_(request.steps > 0 ? request.steps : overfit_steps(request.effort)),
         pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
         weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), weight_of(0), weight_of(63)) : weight_of(request.quality)),
         fit_(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), picture, {.weight = weight_}),
@@ -54,7 +55,7 @@ class Training {
 
   OverfitTile run() {
     // Small pictures take more steps; each costs little.
-    const int64_t all = std::llround(static_cast<double>(overfit_steps(request_.effort)) * std::clamp(256 / std::sqrt(pixels_), 1.0, 4.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
+    const int64_t all = std::llround(static_cast<double>(steps_) * std::clamp(256 / std::sqrt(pixels_), 1.0, 4.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
     const bool whole = soft_phase(all - hard);
     fit_.choose_shifts(whole);
     if (whole) hard_phase(hard);
@@ -142,7 +143,7 @@ class Training {
 
   // The host looks at the device a few times a second, and at the end. Steering needs more regular looks.
   bool time_to_look(int64_t steps, bool last) {
-    if (request_.bpp) return last || steps >= std::clamp<int64_t>(overfit_steps(request_.effort) / 50, 5, 200);
+    if (request_.bpp) return last || steps >= std::clamp<int64_t>(steps_ / 50, 5, 200);
     const bool often = steps >= 10 && Clock::now() - last_look_ > std::chrono::milliseconds(400);
     const bool yes = last || often || (request_.device == Device::cpu && Clock::now() - last_look_ > std::chrono::milliseconds(1500));
     if (yes) last_look_ = Clock::now();
@@ -164,6 +165,7 @@ class Training {
   }
 
   const OverfitRequest& request_;
+  int64_t steps_;
   double pixels_, weight_;
   inr::Fit fit_;
   double other_bits_, next_estimate_ = 0.25;
@@ -171,11 +173,6 @@ class Training {
 };
 
 }  // namespace
-
-int64_t overfit_steps(int effort) {
-  constexpr int64_t kSteps[10] = {60, 150, 400, 1000, 2500, 5000, 10000, 20000, 50000, 100000};
-  return kSteps[std::clamp(effort, 0, 9)];
-}
 
 OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitRequest& request, Report& report, int* quality_used) {
   const Stopwatch watch(report.seconds_network);

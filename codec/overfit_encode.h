@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "codec/overfit_payload.h"
+#include "codec/overfit_steps.h"
 #include "codec/tessera.h"
 
 namespace tessera {
@@ -14,13 +15,11 @@ struct OverfitRequest {
   int quality = 32;                 // sets the weight of the distortion, as for `still`
   std::optional<double> bpp = {};   // bits a pixel to aim at instead
   int effort = 5;
+  int64_t steps = 0;                // of training, instead of the effort's; 0: overfit_steps(effort)
   Device device = Device::cpu;
   FitWatch watch = {};              // false: end the training and give what there is
   double rate = 0;                  // Adam's first rate; 0: by the number of steps
 };
-
-// Steps of training at an effort of 0..9, both phases together; pictures below 256 x 256 get up to 4 times as many.
-int64_t overfit_steps(int effort);
 
 // x [1, H, W, 3] in 0..1 on the device; grey: three equal channels. quality_used: the quality whose weight was used in the end.
 OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitRequest& request, Report& report, int* quality_used);

@@ -79,6 +79,8 @@ struct VideoEncoderOptions {
   int effort = 5;          // 0..9: reach and precision of the motion search
   bool checksum = true;    // one byte a packet that proves the decoded symbols
   bool index = true;       // end with an index of the key frames where there are several
+  // Another thread writes a frame's packet while the next frame is coded: receive() gives it a frame later, or after flush(). Not with a bit rate.
+  bool ahead = false;
   Device device = Device::cpu;
   int threads = 0;         // 0: all cores
   std::string weights_dir = {};
@@ -118,7 +120,7 @@ class TESSERA_API VideoEncoder {
   const VideoFormat& format() const;
   const std::vector<uint8_t>& header() const;
 
-  // The picture is copied; its packet can be received at once. `key`: code it as a key frame whatever the options say.
+  // The picture is copied; its packet can be received at once, without options.ahead. `key`: code it as a key frame whatever the options say.
   Status send(const VideoFrameView& frame, bool key = false);
   Status flush();
   std::optional<VideoPacket> receive();

@@ -17,10 +17,10 @@ for ((i = 0; i < jobs; ++i)); do
   wait "${pids[$i]}" || { bad=1; echo "batch: job $i failed; its last lines:" >&2; tail -n 3 "$out/job$i.log" >&2; }
 done
 {
-  echo picture,quality,effort,bytes,bpp,psnr,encode_s,decode_s,decode_entropy_s,decode_network_s
-  cat "$out"/*_e*.csv | sort -t, -k3,3n -k1,1n -k2,2n
+  echo picture,quality,steps,bytes,bpp,psnr,encode_s,decode_s,decode_entropy_s,decode_network_s
+  cat "$out"/*_s*.csv | sort -t, -k3,3n -k1,1n -k2,2n
 } >"$out/points.csv"
 awk -F, 'NR > 1 { k = $3 "," $2; n[k]++; b[k] += $5; p[k] += $6; e[k] += $7; d[k] += $8 }
-  END { print "effort,quality,pictures,bpp,psnr,encode_s,decode_s"
+  END { print "steps,quality,pictures,bpp,psnr,encode_s,decode_s"
         for (k in n) printf "%s,%d,%.4f,%.3f,%.1f,%.4f\n", k, n[k], b[k] / n[k], p[k] / n[k], e[k] / n[k], d[k] / n[k] | "sort -t, -k1,1n -k2,2n" }' "$out/points.csv"
 exit $bad

@@ -1,11 +1,13 @@
 // tessera-fit: overfitted networks over many pictures and qualities, measured; one of several processes that share the work.
 //
-//   tessera-fit --pack kodak.pack --out DIR --qualities 8,20,32,44,56 --effort 7 --device cuda --shard 0/4
+//   tessera-fit --pack kodak.pack --out DIR --qualities 20,32,44,8,56 --effort 7 --device cuda --shard 0/4
 //
-// Every point leaves DIR/I_qQ_eE.tsr and DIR/I_qQ_eE.csv: picture, quality, effort, bytes, bpp, PSNR (RGB, of the decoded 8-bit picture), seconds of
+// All pictures at the first quality, then all at the next: what is interrupted has whole columns.
+// Every point leaves DIR/I_qQ_sN.tsr and DIR/I_qQ_sN.csv: picture, quality, steps of training, bytes, bpp, PSNR (RGB, of the decoded 8-bit picture), seconds of
 // encoding and decoding, and of the decoder's two parts. A point that is there already is left alone, so an interrupted run goes on.
 // apps/tessera-fit/batch.sh starts the processes and joins the results.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -15,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/overfit_steps.h"
 #include "codec/tessera.h"
 #include "data/pack.h"
 
@@ -26,8 +29,10 @@ using Clock = std::chrono::steady_clock;
 struct Settings {
   std::string pack, folder, device = "cpu", shard = "0/1";
   std::vector<size_t> pictures;  // empty: all
-  std::vector<int> qualities = {8, 20, 32, 44, 56};
+  std::vector<int> qualities = {20, 32, 44, 8, 56};
   int effort = 5, threads = 0;
+  int64_t steps = 0;
+  double seconds = 0;
   tessera::Device on() const { return device == "cuda" ? tessera::Device::cuda : tessera::Device::cpu; }
 };
 
@@ -62,7 +67,7 @@ tessera::Status measure(const Settings& s, const tessera::media::PackedPicture& 
   tessera::EncoderOptions options;
   options.model = "overfit";
   options.quality = quality;
-  options.effort = s.effort;
+  options.fit_steps = s.steps;
   options.device = s.on();
   options.threads = s.threads;
   auto encoder = tessera::ImageEncoder::create(options);
@@ -81,7 +86,7 @@ tessera::Status measure(const Settings& s, const tessera::media::PackedPicture& 
   const double decoding = seconds_since(middle);
   const double bpp = 8.0 * static_cast<double>(stream->size()) / (double(p.width) * p.height), fidelity = psnr(p, *image);
   char line[240];
-  std::snprintf(line, sizeof line, "%zu,%d,%d,%zu,%.5f,%.4f,%.2f,%.4f,%.4f,%.4f", index, quality, s.effort, stream->size(), bpp, fidelity, encoding, decoding,
+  std::snprintf(line, sizeof line, "%zu,%d,%lld,%zu,%.5f,%.4f,%.2f,%.4f,%.4f,%.4f", index, quality, static_cast<long long>(s.steps), stream->size(), bpp, fidelity, encoding, decoding,
                 report.seconds_entropy, report.seconds_network);
   const bool written = put(stem.string() + ".tsr", [&](std::ofstream& out) {
     out.write(reinterpret_cast<const char*>(stream->data()), static_cast<std::streamsize>(stream->size()));
@@ -106,13 +111,18 @@ int run(const Settings& s) {
   fs::create_directories(s.folder, error);
   size_t point = 0;
   int code = 0;
-  for (const size_t index : pictures) {
-    if (index >= pack->size()) return fail("the pack has no picture " + std::to_string(index));
-    for (const int quality : s.qualities) {
+  const auto begin = Clock::now();
+  double longest = 0;  // seconds of a point
+  for (const int quality : s.qualities) {
+    for (const size_t index : pictures) {
+      if (index >= pack->size()) return fail("the pack has no picture " + std::to_string(index));
       if (point++ % shards != mine) continue;
-      const fs::path stem = fs::path(s.folder) / (std::to_string(index) + "_q" + std::to_string(quality) + "_e" + std::to_string(s.effort));
+      const fs::path stem = fs::path(s.folder) / (std::to_string(index) + "_q" + std::to_string(quality) + "_s" + std::to_string(s.steps));
       if (fs::exists(stem.string() + ".csv", error)) continue;
+      const double now = seconds_since(begin);
+      if (s.seconds > 0 && now + longest > s.seconds) return code;
       if (const tessera::Status status = measure(s, (*pack)[index], index, quality, stem); !status.ok()) code = fail(stem.string() + ": " + status.message());
+      longest = std::max(longest, seconds_since(begin) - now);
     }
   }
   return code;
@@ -128,9 +138,12 @@ int main(int argc, char** argv) {
   app.add_option("--pictures", s.pictures, "numbers in the pack, from 0; all without it")->delimiter(',');
   app.add_option("--qualities", s.qualities)->delimiter(',')->check(CLI::Range(0, 63));
   app.add_option("--effort", s.effort)->check(CLI::Range(0, 9));
+  app.add_option("--steps", s.steps, "of training, instead of the effort's")->check(CLI::Range(int64_t{1}, tessera::kMaxFitSteps));
+  app.add_option("--seconds", s.seconds, "begin no point that would last longer than this after the start")->check(CLI::PositiveNumber);
   app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
   app.add_option("--device", s.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--shard", s.shard, "I/N: every N-th point, from the I-th on");
   CLI11_PARSE(app, argc, argv);
+  if (s.steps == 0) s.steps = tessera::overfit_steps(s.effort);
   return run(s);
 }

@@ -186,6 +186,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   StreamOut out(job);
   VideoEncoderOptions encoding = encoder_options(options, timing, threads);
   encoding.index = !out.matroska();  // it has an index of its own
+  encoding.ahead = threads != 1 && job.output != "-";  // into a pipe each packet leaves before the next frame is read
   auto encoder = VideoEncoder::create(encoding);
   if (!encoder) return encoder.status();
   TESSERA_RETURN_IF_ERROR(out.open(*encoder));
@@ -215,8 +216,8 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
     stopped = frames.status();
   }
   const VideoReport& report = encoder->report();
-  if (report.frames == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
   TESSERA_RETURN_IF_ERROR(encoder->flush());
+  if (report.frames == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
   TESSERA_RETURN_IF_ERROR(out.write_ready(*encoder));
   TESSERA_RETURN_IF_ERROR(out.finish());
   if (!stopped.ok()) return {stopped.code(), stopped.message() + fmt::format("; the {} frames before are coded", report.frames)};

@@ -88,12 +88,25 @@ TESSERA_CLONES() void filter_down(const int16_t* r0, const int16_t* r1, const in
   }
 }
 
+// What a thread's searches need, kept from frame to frame: making it anew would cost as much as searching (40 MB at 1920 x 1080).
+struct Workspace {
+  std::array<Padded, 16> planes;  // the reference at quarter positions
+  std::vector<int> sums;
+};
+
+Workspace& workspace() {
+  thread_local Workspace w;
+  return w;
+}
+
 // The plane at all quarter positions, [4 * fy + fx]: every candidate of the search is then a plain difference of samples. Within one
-// sample of the margin's end at the top and left, and two at the bottom and right, nothing is filled in.
-std::array<Padded, 16> quarter_positions(Padded whole) {
-  std::array<Padded, 16> planes;
+// sample of the margin's end at the top and left, and two at the bottom and right, nothing is filled in, and nothing read.
+const std::array<Padded, 16>& quarter_positions(Padded whole) {
+  std::array<Padded, 16>& planes = workspace().planes;
   for (Padded& p : planes) {
-    p = {whole.width, whole.height, whole.stride, {}};
+    p.width = whole.width;
+    p.height = whole.height;
+    p.stride = whole.stride;
     if (&p != planes.data()) p.samples.resize(whole.samples.size());
   }
   const int64_t stride = whole.stride, rows = whole.height + 2 * kMargin, n = stride - 3;
@@ -142,8 +155,9 @@ class Search {
 
   void run(float* coarse, float* delta) {
     exhaustive();
-    // Bands of rows are pieces of work, whatever the threads; they do not see each other's choices before the second visit.
-    constexpr int64_t band = 8;
+    // Bands of rows are pieces of work, whatever the threads; they do not see each other's choices before the second visit. Large pictures have enough
+    // rows for more threads.
+    const int64_t band = h_ >= 48 ? 4 : 8;
     for (int visit = 0; visit < options_.visits; ++visit) {
       const std::vector<Vector> before = field_;
       parallel(h_, band, [&](int64_t begin, int64_t end) {
@@ -173,7 +187,8 @@ class Search {
   void exhaustive() {
     const Padded small = quarter_size(current_);
     const int reach = static_cast<int>(std::min<int64_t>(options_.reach / 4, kMargin - 4)), steps = 2 * reach + 1, n = steps * steps;
-    std::vector<int> sums(static_cast<size_t>(w_) * static_cast<size_t>(h_) * static_cast<size_t>(n));
+    std::vector<int>& sums = workspace().sums;
+    sums.resize(static_cast<size_t>(w_) * static_cast<size_t>(h_) * static_cast<size_t>(n));
     parallel(h_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t y = begin; y < end; ++y) {
         for (int x = 0; x < w_; ++x) {
@@ -299,7 +314,7 @@ class Search {
   }
 
   const Padded current_, far_;                // far_: the reference at a quarter of the resolution
-  const std::array<Padded, 16> references_;  // at quarter positions
+  const std::array<Padded, 16>& references_;  // at quarter positions
   const float penalty_;
   const SearchOptions options_;
   int w_ = 0, h_ = 0;

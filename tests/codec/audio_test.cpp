@@ -143,6 +143,9 @@ TEST_F(Audio, MistakesOfTheCallerAreNamed) {
   o.lookahead = -1;
   EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
   o.lookahead = 10;
+  o.effort = 10;
+  EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
+  o.effort = 5;
   o.source_bit_depth = 0;
   EXPECT_EQ(AudioEncoder::create(o).status().code(), ErrorCode::invalid_argument);
   auto decoder = AudioDecoder::create(decoding());
@@ -182,6 +185,17 @@ TEST_F(Audio, LowDelayTakesTheCausalModel) {
 }
 
 // The weights are random: it cannot save anything, and costs nothing, since what is larger than plain indices is not used.
+TEST_F(Audio, EveryEffortMakesAStreamOfTheSameRate) {
+  const std::vector<float> samples = voice(kRate, 1, 6 * kRate);
+  for (const int effort : {0, 1, 5, 9}) {
+    AudioEncoderOptions o = options("speech", 3200);
+    o.effort = effort;
+    const AudioStream stream = encoded(o, samples);
+    EXPECT_NEAR(8.0 * static_cast<double>(stream.bytes().size()) / 6, 3200, 100) << effort;
+    EXPECT_EQ(decoded(decoding(), stream).size(), samples.size()) << effort;
+  }
+}
+
 TEST_F(Audio, AnIndexModelThatSavesNothingCostsNothing) {
   const std::vector<float> samples = voice(kRate, 1, 40000);
   const AudioStream plain = encoded(options("speech"), samples), coded = encoded(options("coded"), samples);

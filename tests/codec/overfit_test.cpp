@@ -64,6 +64,15 @@ TEST(Overfit, SizeAndFidelityRiseWithQuality) {
   }
 }
 
+TEST(Overfit, StepsOverrideTheEffort) {
+  const Picture picture = photo(64, 64);
+  EncoderOptions few = overfit(32, 9), usual = overfit(32, 0);
+  few.fit_steps = overfit_steps(0);
+  EXPECT_EQ(encoded(picture, few), encoded(picture, usual));
+  few.fit_steps = -1;
+  EXPECT_EQ(ImageEncoder::create(few).status().code(), ErrorCode::invalid_argument);
+}
+
 TEST(Overfit, AimsAtARate) {
   const Picture picture = photo(128, 128);
   for (const double bpp : {0.8, 1.5}) {

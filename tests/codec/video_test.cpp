@@ -252,6 +252,28 @@ TEST_F(Video, RunningAheadGivesTheSameFrames) {
   }
 }
 
+TEST_F(Video, AnEncoderThatRunsAheadWritesTheSameStream) {
+  const Clip clip = moving_clip(64, 48, 9, 8, 6);
+  VideoEncoderOptions o = options();
+  const VideoStream plain = encoded(o, clip, {3});
+  o.ahead = true;
+  const VideoStream ahead = encoded(o, clip, {3});
+  EXPECT_EQ(ahead.bytes(), plain.bytes());
+  EXPECT_EQ(ahead.report.frames, plain.report.frames);
+  EXPECT_EQ(ahead.report.symbol_checksum, plain.report.symbol_checksum);
+  EXPECT_EQ(ahead.report.symbols_coded, plain.report.symbols_coded);
+  // A packet comes with the frame after it.
+  o.format = clip.format;
+  auto encoder = VideoEncoder::create(o);
+  ASSERT_TRUE(encoder);
+  ASSERT_TRUE(encoder->send(clip.view(0)).ok());
+  EXPECT_FALSE(encoder->receive());
+  ASSERT_TRUE(encoder->send(clip.view(1)).ok());
+  EXPECT_TRUE(encoder->receive());
+  ASSERT_TRUE(encoder->flush().ok());
+  EXPECT_TRUE(encoder->receive());
+}
+
 // The law of docs/exactness.md: whatever the threads and the instruction set, the same symbols; and the same bytes of an encoder.
 TEST_F(Video, SymbolsDoNotDependOnTheMachine) {
   for (const std::string model : {"motion-lite", "motion"}) {

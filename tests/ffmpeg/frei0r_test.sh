@@ -27,6 +27,12 @@ figures=$(md5 -i opaque.png -vf 'frei0r=tessera:1||y|still,crop=96:45:0:20')
 [[ $rough != "$fine" && $figures == "$fine" ]] || fail "quality or figures have no effect, or a wrong one"
 [[ $(md5 -i opaque.png -vf 'frei0r=tessera:1||y|still') != $(md5 -i opaque.png -vf 'frei0r=tessera:1||n|still') ]] || fail "no figures"
 
+# A host whose malloc is not libc's.
+other=$(gcc -print-file-name=liblsan.so)
+if [[ -f $other ]]; then
+  LD_PRELOAD=$other LSAN_OPTIONS=detect_leaks=0 ff -i opaque.png -vf 'frei0r=tessera:0.4||n|still' -f null - || fail "the filter breaks a host with a malloc of its own"
+fi
+
 # Video, with the weights of an untrained network.
 "$build/ffmpeg_write_weights" weights
 export TESSERA_WEIGHTS=$folder/weights
