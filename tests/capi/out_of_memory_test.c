@@ -244,7 +244,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: %s FOLDER STREAM [TRIES]\n", argv[0]);
     return 2;
   }
-  most = argc > 3 ? atol(argv[3]) : 60;
+  most = argc > 3 ? atol(argv[3]) : 40;
   medium = strncmp(argv[2], "speech", 6) == 0 || strncmp(argv[2], "sound", 5) == 0  ? "audio"
            : strncmp(argv[2], "lite", 4) == 0 || strncmp(argv[2], "motion", 6) == 0 ? "video"
                                                                                     : "image";
