@@ -1,16 +1,21 @@
 #include "codec/catalogue.h"
 
 #include <ATen/Parallel.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "codec/guard.h"
 #include "models/device.h"
@@ -31,14 +36,21 @@ std::string hex(uint64_t v) {
   return text;
 }
 
-// Weights files of the folder, the exact name first.
+// Weights files of the folder, the exact name first. The iterator of std::filesystem would end the program where there is no memory.
 std::vector<std::string> candidates(const std::string& folder, const std::string& name) {
+  struct Close {
+    void operator()(DIR* directory) const { ::closedir(directory); }
+  };
+  constexpr std::string_view kExtension = ".safetensors";
   std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string stem = entry.path().stem().string();
-    if (entry.path().extension() != ".safetensors") continue;
-    if (name.empty() || stem == name || stem.starts_with(name + "-")) out.push_back(entry.path().string());
+  errno = 0;
+  const std::unique_ptr<DIR, Close> directory(::opendir(folder.c_str()));
+  if (!directory && errno == ENOMEM) throw std::bad_alloc();
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+    const std::string_view file = entry->d_name;
+    if (!file.ends_with(kExtension) || file.size() == kExtension.size()) continue;
+    const std::string stem(file.substr(0, file.size() - kExtension.size()));
+    if (name.empty() || stem == name || stem.starts_with(name + "-")) out.push_back((fs::path(folder) / file).string());
   }
   std::sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) { return std::pair(a.size(), a) < std::pair(b.size(), b); });
   return out;
@@ -113,6 +125,8 @@ std::shared_ptr<Model> find(const std::string& folder, const std::string& name, 
       if (model->name == name && (!hash || *hash == model->hash)) return model;
       if (model->name == name) found += (found.empty() ? "" : ", ") + hex(model->hash);
     } catch (const c10::Error&) {
+      throw;
+    } catch (const std::bad_alloc&) {  // says nothing about the file
       throw;
     } catch (const std::exception& e) {
       problem = e.what();

@@ -13,6 +13,10 @@ namespace tessera {
 
 namespace {
 
+// Of decoding sound, whatever its length: the program, libtorch, the weights and a packet's frames.
+constexpr uint64_t kAudioMemory = 210ull << 20;
+
+
 // Samples for each channel: the packets' but for priming and trailing. The last packet says how many it has.
 uint64_t audio_samples(const bitstream::ParsedFile& file) {
   if (file.packets.empty()) return 0;
@@ -79,6 +83,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   }
   if (h.kind == bitstream::MediaKind::audio) {
     const bitstream::AudioInfo& a = h.audio;
+    info.predicted_memory = kAudioMemory;
     info.channels = a.channels;
     info.bit_depth = a.bit_depth;
     info.sample_rate = a.sample_rate;

@@ -25,12 +25,15 @@ inline Area tile_area(const bitstream::PictureInfo& p, uint64_t index) {
 
 // Peak bytes of decoding on the CPU: program and weights, the picture, and the largest tile's activations, which are dominated by
 // the widest feature map at 1/8 resolution; of an overfitted network, by two maps of all grids.
-inline constexpr uint64_t kOverfitMemory = 170;  // bytes a pixel, of a network with the most grids
-inline uint64_t predicted_memory(const bitstream::PictureInfo& p, uint64_t bytes_a_pixel = 100) {
-  constexpr uint64_t base = 240ull << 20;
+struct PictureMemory {
+  uint64_t base, bytes_a_pixel;
+};
+inline constexpr PictureMemory kStillMemory{240ull << 20, 100};
+inline constexpr PictureMemory kOverfitMemory{145ull << 20, 170};  // of a network with the most grids
+inline uint64_t predicted_memory(const bitstream::PictureInfo& p, const PictureMemory& memory = kStillMemory) {
   const uint64_t width = p.tile == 0 || p.tile > p.width ? p.width : p.tile, height = p.tile == 0 || p.tile > p.height ? p.height : p.tile;
   const uint64_t padded = ((width + 63) / 64 * 64) * ((height + 63) / 64 * 64);
-  return base + padded * bytes_a_pixel + uint64_t{p.width} * p.height * p.channels * (p.bit_depth > 8 ? 2 : 1);
+  return memory.base + padded * memory.bytes_a_pixel + uint64_t{p.width} * p.height * p.channels * (p.bit_depth > 8 ? 2 : 1);
 }
 
 }  // namespace tessera

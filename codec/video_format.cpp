@@ -59,10 +59,12 @@ Result<VideoFormat> format_of(const bitstream::FileHeader& header) {
 }
 
 uint64_t predicted_video_memory(const bitstream::PictureInfo& picture, double macs) {
-  constexpr uint64_t base = 240ull << 20, align = 16;
+  constexpr uint64_t align = 16;
   constexpr double large = 30e3;  // multiply-adds a pixel
   const auto padded = [](uint64_t side) { return (side + align - 1) / align * align; };
-  return base + padded(picture.width) * padded(picture.height) * (macs > large ? 400 : 160);
+  const uint64_t pixels = padded(picture.width) * padded(picture.height);
+  // Program, libtorch and weights; feature maps and the pictures that are kept. Measured by tests/limits/memory.py.
+  return macs > large ? (222ull << 20) + pixels * 300 : (170ull << 20) + pixels * 165;
 }
 
 double seconds_of(const VideoFormat& format, uint64_t ticks) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "models/clones.h"
 #include "models/cpu_block.h"
 #include "models/parallel.h"
 
@@ -14,10 +15,8 @@ namespace tessera::models {
 // Plain loops over channels that the compiler vectorises for each instruction set; the pixel path may differ in the
 // last bit between them, the entropy path never comes here with anything but exact integers (exactness).
 
-#define TESSERA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3", "no-trapping-math")))
-
-TESSERA_CLONES void depthwise_row(const float* top, const float* mid, const float* bottom, const float* w, const float* bias,
-                                  float* out, int64_t width, int64_t c) {
+TESSERA_CLONES("no-trapping-math") void depthwise_row(const float* top, const float* mid, const float* bottom, const float* w, const float* bias,
+                                                       float* out, int64_t width, int64_t c) {
   for (int64_t x = 0; x < width; ++x) {
     float* o = out + x * c;
     for (int64_t k = 0; k < c; ++k) o[k] = bias[k];
@@ -43,16 +42,17 @@ TESSERA_CLONES void depthwise_row(const float* top, const float* mid, const floa
   }
 }
 
-TESSERA_CLONES void leaky_row(const float* in, float* out, int64_t n, float slope) {
+TESSERA_CLONES("no-trapping-math") void leaky_row(const float* in, float* out, int64_t n, float slope) {
   for (int64_t i = 0; i < n; ++i) out[i] = in[i] > 0 ? in[i] : in[i] * slope;
 }
 
 // exp by 2^k * polynomial, relative error below 4e-6 in the far tails: libm's scalar exp would dominate the decoder's time.
-TESSERA_CLONES void gate_row(const float* x, float* out, int64_t c) {
+TESSERA_CLONES("no-trapping-math") void gate_row(const float* x, float* out, int64_t c) {
   for (int64_t k = 0; k < c; ++k) {
     const float g = x[k];
     float t = -g * 1.44269504f;
-    t = t > 120.f ? 120.f : (t < -120.f ? -120.f : t);
+    t = t > -120.f ? t : -120.f;  // a NaN too: it has no integer
+    t = t < 120.f ? t : 120.f;
     const float whole = (t + 12582912.0f) - 12582912.0f;  // to the nearest integer, without a call
     const float f = t - whole;
     float p = 1.535336188e-4f;
@@ -122,13 +122,13 @@ at::Tensor gate_cpu(const at::Tensor& x) {
 }
 
 // One position with c * n channels, channel k * n + i, from or to n positions with c channels each.
-TESSERA_CLONES void split_channels(const float* in, float* out, int64_t c, int64_t n, const int64_t* places) {
+TESSERA_CLONES("no-trapping-math") void split_channels(const float* in, float* out, int64_t c, int64_t n, const int64_t* places) {
   for (int64_t i = 0; i < n; ++i) {
     float* o = out + places[i];
     for (int64_t k = 0; k < c; ++k) o[k] = in[k * n + i];
   }
 }
-TESSERA_CLONES void join_channels(const float* in, float* out, int64_t c, int64_t n, const int64_t* places) {
+TESSERA_CLONES("no-trapping-math") void join_channels(const float* in, float* out, int64_t c, int64_t n, const int64_t* places) {
   for (int64_t i = 0; i < n; ++i) {
     const float* from = in + places[i];
     for (int64_t k = 0; k < c; ++k) out[k * n + i] = from[k];

@@ -323,7 +323,7 @@ Still::Losses Still::forward(const at::Tensor& x, const at::Tensor& q, bool nois
   const at::Tensor bits_z = residual_bits(z_rate, hyper_index(q, mode), mix(), config_).sum({1, 2, 3});
 
   at::Tensor residual;  // of all steps
-  const at::Tensor y_hat = run_context(hyper.feature, q, [&](int step, const at::Tensor& mean) {
+  const at::Tensor y_hat = run_context(hyper.feature, q, [&, y = y](int step, const at::Tensor& mean) {
     const at::Tensor r = y - mean;
     residual = step == 0 ? masked(step, r) : residual + masked(step, r);
     return round_ste(r) + mean;

@@ -13,12 +13,14 @@
 #include <stdexcept>
 #include <vector>
 
+#include "models/weights_header.h"
+
 namespace tessera::models {
 namespace {
 
 using nlohmann::ordered_json;
 
-constexpr uint64_t kMaxHeader = 16u << 20, kMaxTensors = 4096, kMaxFile = uint64_t{4} << 30;
+constexpr uint64_t kMaxHeader = 16u << 20, kMaxFile = uint64_t{4} << 30;
 
 struct Type {
   const char* name;
@@ -42,21 +44,12 @@ std::string hex(uint64_t v) {
 }
 
 // Covers everything but the checksum itself.
-std::string checksum_of(const ordered_json& header, const char* data, size_t size) {
-  std::string description;
-  for (const auto& [key, value] : header.items()) {
-    if (key == "__metadata__") {
-      for (const auto& [k, v] : value.items()) {
-        if (k != "checksum") description += k + "=" + v.get<std::string>() + "\n";
-      }
-    } else {
-      description += key + ":" + value.dump() + "\n";
-    }
-  }
+std::string checksum_of(const WeightsHeader& header, const char* data, size_t size) {
   XXH64_state_t* state = XXH64_createState();
+  if (state == nullptr) throw std::bad_alloc();
   XXH64_reset(state, 0);
   XXH64_update(state, data, size);
-  XXH64_update(state, description.data(), description.size());
+  XXH64_update(state, header.description.data(), header.description.size());
   const uint64_t digest = XXH64_digest(state);
   XXH64_freeState(state);
   return hex(digest);
@@ -83,38 +76,11 @@ FileBytes read_all(const std::string& path, uint64_t limit) {
   return file;
 }
 
-// Refuses duplicate keys, which nlohmann's parser would otherwise merge silently, deep nesting, more keys than kMaxTensors (an ordered
-// object finds a key by linear search) and a NUL, where the parser would stop and leave the rest unread.
-ordered_json parse_header(const std::string& path, const char* text, size_t size) {
-  bool duplicate = false;
-  std::vector<std::vector<std::string>> keys;
-  const auto callback = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
-    if (depth > 4) duplicate = true;
-    if (event == ordered_json::parse_event_t::object_start) keys.emplace_back();
-    if (event == ordered_json::parse_event_t::object_end) {
-      std::sort(keys.back().begin(), keys.back().end());
-      if (std::adjacent_find(keys.back().begin(), keys.back().end()) != keys.back().end()) duplicate = true;
-      keys.pop_back();
-    }
-    if (event == ordered_json::parse_event_t::key) keys.back().push_back(parsed.get<std::string>());
-    if (!keys.empty() && keys.back().size() > kMaxTensors) duplicate = true;
-    return !duplicate;
-  };
-  ordered_json header = ordered_json::parse(text, text + size, callback, false);
-  if (!header.is_object() || duplicate || std::memchr(text, 0, size) != nullptr) fail(path, "its header is damaged");
+WeightsHeader parse_header(const std::string& path, const char* text, size_t size) {
+  WeightsHeader header;
+  if (!WeightsHeader::read({text, size}, header)) fail(path, "its header is damaged");
+  if (!header.has_metadata) fail(path, "it has no metadata");
   return header;
-}
-
-std::map<std::string, std::string> metadata_of(const std::string& path, const ordered_json& header) {
-  std::map<std::string, std::string> out;
-  if (!header.contains("__metadata__")) fail(path, "it has no metadata");
-  const ordered_json& meta = header["__metadata__"];
-  if (!meta.is_object()) fail(path, "its header is damaged");
-  for (const auto& [k, v] : meta.items()) {
-    if (!v.is_string()) fail(path, "its header is damaged");
-    out[k] = v.get<std::string>();
-  }
-  return out;
 }
 
 uint64_t header_size(const std::string& path, const FileBytes& bytes) {
@@ -161,43 +127,34 @@ void store_as_int8(std::map<std::string, at::Tensor>& tensors, const std::string
 Weights load_weights(const std::string& path) {
   const FileBytes bytes = read_all(path, kMaxFile);
   const uint64_t n = header_size(path, bytes);
-  const ordered_json header = parse_header(path, bytes.data() + 8, n);
+  WeightsHeader header = parse_header(path, bytes.data() + 8, n);
   const char* data = bytes.data() + 8 + n;
   const uint64_t size = bytes.size() - 8 - n;
   Weights w;
-  w.metadata = metadata_of(path, header);
-  if (header.size() > kMaxTensors) fail(path, "has too many tensors");
+  w.metadata = std::move(header.metadata);
   const auto stored = w.metadata.find("checksum");
   if (stored == w.metadata.end() || stored->second != checksum_of(header, data, size)) fail(path, "its checksum does not match: it is damaged");
   uint64_t expected = 0;
-  for (const auto& [name, t] : header.items()) {
-    if (name == "__metadata__") continue;
-    if (!t.is_object() || !t.contains("dtype") || !t.contains("shape") || !t.contains("data_offsets") || !t["dtype"].is_string() ||
-        !t["shape"].is_array() || !t["data_offsets"].is_array() || t["data_offsets"].size() != 2 || t["shape"].size() > 8) {
-      fail(path, "the description of tensor " + name + " is damaged");
-    }
-    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& k) { return t["dtype"] == k.name; });
-    if (type == kTypes.end()) fail(path, "tensor " + name + " has an unknown type");
+  for (const WeightsHeader::Tensor& t : header.tensors) {
+    if (!t.right) fail(path, "the description of tensor " + t.name + " is damaged");
+    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& k) { return t.type == k.name; });
+    if (type == kTypes.end()) fail(path, "tensor " + t.name + " has an unknown type");
     uint64_t elements = 1, extent = 1;  // extent: the same without zeros, which libtorch multiplies into strides
     std::vector<int64_t> shape;
-    for (const auto& d : t["shape"]) {
-      if (!d.is_number_unsigned()) fail(path, "tensor " + name + " has a damaged shape");
-      const auto v = d.get<uint64_t>();
-      if (v != 0 && elements > size / v) fail(path, "tensor " + name + " does not fit the file");
-      if (v != 0 && extent > kMaxFile / v) fail(path, "tensor " + name + " has a damaged shape");
+    for (const uint64_t v : t.shape) {
+      if (v != 0 && elements > size / v) fail(path, "tensor " + t.name + " does not fit the file");
+      if (v != 0 && extent > kMaxFile / v) fail(path, "tensor " + t.name + " has a damaged shape");
       elements *= v;
       extent *= std::max<uint64_t>(v, 1);
       shape.push_back(static_cast<int64_t>(v));
     }
-    const auto& o = t["data_offsets"];
-    if (!o[0].is_number_unsigned() || !o[1].is_number_unsigned() || o[0].get<uint64_t>() != expected ||
-        elements > size / type->bytes || o[1].get<uint64_t>() != expected + elements * type->bytes || o[1].get<uint64_t>() > size) {
-      fail(path, "tensor " + name + " does not fit the file");
+    if (t.offsets[0] != expected || elements > size / type->bytes || t.offsets[1] != expected + elements * type->bytes || t.offsets[1] > size) {
+      fail(path, "tensor " + t.name + " does not fit the file");
     }
     at::Tensor tensor = at::empty(shape, type->scalar);
     if (elements > 0) std::memcpy(tensor.data_ptr(), data + expected, elements * type->bytes);
-    w.tensors.emplace(name, tensor);
-    expected = o[1].get<uint64_t>();
+    w.tensors.emplace(t.name, tensor);
+    expected = t.offsets[1];
   }
   if (expected != size) fail(path, "has bytes that belong to no tensor");
   w.hash = XXH64(bytes.data(), bytes.size(), 0);
@@ -208,15 +165,14 @@ Weights load_weights(const std::string& path) {
 std::map<std::string, std::string> read_weights_metadata(const std::string& path) {
   const FileBytes bytes = read_all(path, kMaxHeader + 8);
   const uint64_t n = header_size(path, bytes);
-  const ordered_json header = parse_header(path, bytes.data() + 8, n);
-  return metadata_of(path, header);
+  return parse_header(path, bytes.data() + 8, n).metadata;
 }
 
 uint64_t save_weights(const std::string& path, const std::map<std::string, at::Tensor>& tensors,
                       std::map<std::string, std::string> metadata) {
   ordered_json header;
   std::string data;
-  ordered_json meta;
+  ordered_json meta = ordered_json::object();
   for (const auto& [k, v] : metadata) {
     if (k != "checksum") meta[k] = v;
   }
@@ -229,7 +185,9 @@ uint64_t save_weights(const std::string& path, const std::map<std::string, at::T
     data.append(static_cast<const char*>(t.const_data_ptr()), static_cast<size_t>(t.numel()) * type->bytes);
     header[name] = {{"dtype", type->name}, {"shape", t.sizes().vec()}, {"data_offsets", {begin, data.size()}}};
   }
-  header["__metadata__"]["checksum"] = checksum_of(ordered_json::parse(header.dump()), data.data(), data.size());
+  WeightsHeader described;
+  if (!WeightsHeader::read(header.dump(), described)) throw std::logic_error("these tensors are no weights file");
+  header["__metadata__"]["checksum"] = checksum_of(described, data.data(), data.size());
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   std::string file;

@@ -64,6 +64,7 @@ void add_sound(nlohmann::ordered_json& json, const StreamInfo& info) {
   json["block_samples"] = info.block_samples;
   json["bit_rate"] = info.bit_rate;
   json["decode_mmac_per_second"] = info.decode_mmac_per_second;
+  json["predicted_memory"] = info.predicted_memory;
 }
 
 nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "models/clones.h"
 #include "models/cpu_block.h"
 
 namespace tessera::models::audio {
 namespace {
 
 // The first of the largest values, in lanes that the compiler vectorises.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3"))) int32_t largest(const float* values, int32_t count) {
+TESSERA_CLONES() int32_t largest(const float* values, int32_t count) {
   constexpr int32_t kWidth = 16;
   float best[kWidth];
   int32_t place[kWidth];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/clones.h"
 #include "models/cpu_block.h"
 
 namespace tessera::models::audio {
@@ -11,7 +12,7 @@ namespace {
 constexpr float kLeakySlope = 0.01f;  // of FrameBlock
 
 // Vectorised for each instruction set; the float path may differ between machines in the last bit.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3"))) void filter_rows(
+TESSERA_CLONES() void filter_rows(
     const float* x, const float* weight, const float* bias, float* out, int64_t rows, int64_t taps, int64_t c) {
   for (int64_t r = 0; r < rows; ++r) {
     float* o = out + r * c;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -198,6 +199,8 @@ Result<IndexModel> IndexModel::load(const Weights& weights) {
   if (!present(weights)) return {ErrorCode::model_missing, "the weights file has no index model"};
   try {
     return IndexModel(load_tables(weights));
+  } catch (const std::bad_alloc&) {  // says nothing about the file
+    throw;
   } catch (const std::exception& e) {
     return {ErrorCode::corrupt, e.what()};
   }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "models/audio/index_walk.h"
+#include "models/clones.h"
 #include "models/cpu_block.h"
 
 namespace tessera::models::audio {
@@ -28,7 +29,7 @@ typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 constexpr int64_t kLanes = 16;
 
 // scores[m] = rest . code m - |code m|^2 / 2, of one class. codes [d][members]. Sixteen members at a time: their sums stay in registers.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3"))) void score_members(
+TESSERA_CLONES() void score_members(
     const float* rest, const float* codes, const float* half_norms, float* scores, int64_t d, int64_t members) {
   int64_t first = 0;
   for (; first + kLanes <= members; first += kLanes) {

@@ -42,7 +42,7 @@ Status prove(const std::vector<int32_t>& w, int inputs, int outputs, int output,
 
 }  // namespace
 
-Result<ContextNetwork> ContextNetwork::create(const Network& network, Kernel kernel) {
+Result<ContextNetwork> ContextNetwork::create(const Network& network, [[maybe_unused]] Kernel kernel) {
   const Config& c = network.config;
   ContextNetwork out;
   ContextTables& t = out.tables_;

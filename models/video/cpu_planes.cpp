@@ -5,12 +5,11 @@
 #include <cmath>
 #include <cstring>
 
+#include "models/clones.h"
 #include "models/parallel.h"
 
 namespace tessera::models {
 namespace {
-
-#define TESSERA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
 
 constexpr int kPhases = 8;  // of a sample
 using Taps = std::array<float, 4>;
@@ -44,10 +43,10 @@ __attribute__((always_inline)) inline void interpolate_of(const float* from, int
     for (int x = 0; x < kSide; ++x) out[y * out_stride + x] = v[0] * r[x] + v[1] * r[kSide + x] + v[2] * r[2 * kSide + x] + v[3] * r[3 * kSide + x];
   }
 }
-TESSERA_CLONES void interpolate_8(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
+TESSERA_CLONES() void interpolate_8(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
   interpolate_of<8>(from, stride, h, v, out, out_stride);
 }
-TESSERA_CLONES void interpolate_4(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
+TESSERA_CLONES() void interpolate_4(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
   interpolate_of<4>(from, stride, h, v, out, out_stride);
 }
 

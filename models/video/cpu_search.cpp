@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "models/clones.h"
 #include "models/parallel.h"
 
 namespace tessera::models {
@@ -58,8 +59,6 @@ Padded quarter_size(const Padded& p) {
   return padded(small.data(), p.width / 4, p.height / 4);
 }
 
-#define TESSERA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-
 // The side is known at compile time: the compiler then makes it of instructions for sums of absolute differences.
 template <int kSide>
 __attribute__((always_inline)) inline int difference_of(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) {
@@ -69,20 +68,20 @@ __attribute__((always_inline)) inline int difference_of(const uint8_t* a, int a_
   }
   return sum;
 }
-TESSERA_CLONES int difference_4(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<4>(a, a_stride, b, b_stride); }
-TESSERA_CLONES int difference_8(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<8>(a, a_stride, b, b_stride); }
-TESSERA_CLONES int difference_16(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<16>(a, a_stride, b, b_stride); }
+TESSERA_CLONES() int difference_4(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<4>(a, a_stride, b, b_stride); }
+TESSERA_CLONES() int difference_8(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<8>(a, a_stride, b, b_stride); }
+TESSERA_CLONES() int difference_16(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<16>(a, a_stride, b, b_stride); }
 
 // Four taps of the bicubic kernel with a = -3/4 at each quarter, in 1/128 (the same kernel as warp()'s).
 constexpr int kTaps[4][4] = {{0, 128, 0, 0}, {-14, 112, 34, -4}, {-12, 76, 76, -12}, {-4, 34, 112, -14}};
 
 // n samples between those of a row; `from` begins one before the first. In 1/32 of a sample.
-TESSERA_CLONES void filter_across(const uint8_t* from, const int* h, int16_t* out, int64_t n) {
+TESSERA_CLONES() void filter_across(const uint8_t* from, const int* h, int16_t* out, int64_t n) {
   for (int64_t x = 0; x < n; ++x) out[x] = static_cast<int16_t>((h[0] * from[x] + h[1] * from[x + 1] + h[2] * from[x + 2] + h[3] * from[x + 3]) >> 2);
 }
 
 // n samples between four such rows.
-TESSERA_CLONES void filter_down(const int16_t* r0, const int16_t* r1, const int16_t* r2, const int16_t* r3, const int* v, uint8_t* out, int64_t n) {
+TESSERA_CLONES() void filter_down(const int16_t* r0, const int16_t* r1, const int16_t* r2, const int16_t* r3, const int* v, uint8_t* out, int64_t n) {
   for (int64_t x = 0; x < n; ++x) {
     const int sum = (v[0] * r0[x] + v[1] * r1[x] + v[2] * r2[x] + v[3] * r3[x] + 2048) >> 12;
     out[x] = static_cast<uint8_t>(std::clamp(sum, 0, 255));

@@ -259,7 +259,7 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
   f.rows = rows.index;
   const at::Tensor gain = latent_gain(level);
   at::Tensor residual, symbols;
-  const at::Tensor y_hat = run_means(rows.feature, context, gain, [&](int step, const at::Tensor& mean) {
+  const at::Tensor y_hat = run_means(rows.feature, context, gain, [&, y = y](int step, const at::Tensor& mean) {
     const at::Tensor r = y - mean;
     at::Tensor s = round_ste(r);
     if (options.skip_below > 0) s = s * (rows.index >= options.skip_below);

@@ -63,7 +63,7 @@ TEST_P(Damage, FlippedBitLeavesThePacketsBefore) {
   auto whole = parse_file(bytes);
   ASSERT_TRUE(whole);
   const auto second = whole->packets[1];
-  bytes[second.offset + second.size - 1] ^= 1;
+  bytes[static_cast<size_t>(second.offset + second.size - 1)] ^= 1;
   auto prefix = parse_prefix(bytes);
   ASSERT_TRUE(prefix);
   EXPECT_EQ(prefix->packets.size(), 1u);

@@ -81,7 +81,7 @@ TEST(File, MissingTileIsTruncated) {
   const auto bytes = test::sample_image();
   auto whole = parse_file(bytes);
   ASSERT_TRUE(whole);
-  auto file = parse_file(std::span(bytes).first(whole->packets[1].offset));
+  auto file = parse_file(std::span(bytes).first(static_cast<size_t>(whole->packets[1].offset)));
   EXPECT_EQ(file.status().code(), ErrorCode::truncated);
   EXPECT_NE(file.status().message().find("1 of 2 tiles"), std::string::npos) << file.status().message();
 }

@@ -257,7 +257,7 @@ TEST(StreamReader, VideoPayloadsAreBoundedByThePicture) {
   picture.width = picture.height = 64;
   ByteWriter out;
   Packet packet;
-  const Bytes payload(max_video_payload(picture) + 1, 7);
+  const Bytes payload(static_cast<size_t>(max_video_payload(picture) + 1), 7);
   packet.payload = payload;
   ASSERT_TRUE(write_packet(out, packet).ok());
   stream.bytes.insert(stream.bytes.end(), out.view().begin(), out.view().end());

@@ -79,7 +79,7 @@ TEST(RangeTable, AnyBytesDecodeToSomethingOrAreRefused) {
   std::vector<int32_t> symbols(rows.size());
   size_t right = 0;
   for (int round = 0; round < 2000; ++round) {
-    std::vector<std::byte> bytes(rng() % 600);
+    std::vector<std::byte> bytes(static_cast<size_t>(rng() % 600));
     const bool zeros = round % 3 == 0;  // zeros are the longest escapes
     for (std::byte& b : bytes) b = zeros ? std::byte{0} : static_cast<std::byte>(rng());
     RangeDecoder decoder(bytes);

@@ -101,12 +101,12 @@ TEST(RansDamage, RandomBytes) {
   const auto both = tables(rng);
   for (int round = 0; round < 3000; ++round) {
     const CdfTable& table = both[rng() % 2];
-    std::vector<uint8_t> bytes(rng() % 400), rows(rng() % 300);
+    std::vector<uint8_t> bytes(static_cast<size_t>(rng() % 400)), rows(static_cast<size_t>(rng() % 300));
     for (auto& b : bytes) b = static_cast<uint8_t>(rng());
     for (auto& r : rows) r = static_cast<uint8_t>(rng() % static_cast<uint64_t>(table.rows()));
     // A small length of raw bits, or else nearly every section ends at its head.
     if (!bytes.empty()) bytes[0] &= 15;
-    (void)agreed(table, bytes, rows, all_lanes()[rng() % 3]);
+    (void)agreed(table, bytes, rows, all_lanes()[static_cast<size_t>(rng() % 3)]);
   }
 }
 
@@ -118,7 +118,7 @@ TEST(RansDamage, LargeSections) {
     const auto bytes = encoded(table, sample, 32);
     for (int round = 0; round < 60; ++round) {
       auto damaged = bytes;
-      const size_t at = rng() % damaged.size();
+      const size_t at = static_cast<size_t>(rng() % damaged.size());
       if (round % 2 == 0) damaged.resize(at);
       if (round % 2 == 1) damaged[at] ^= static_cast<uint8_t>(1 + rng() % 255);
       (void)agreed(table, damaged, sample.rows, 32);

@@ -72,7 +72,7 @@ void run(fuzz::Input input) {
   TESSERA_REQUIRE(whole.size() == file->packets.size() + 2 && whole.back().damage == ErrorCode::ok);
   for (size_t i = 0; i < file->packets.size(); ++i) {
     const PacketView& view = file->packets[i];
-    TESSERA_REQUIRE(std::ranges::equal(whole[i + 1].bytes, bytes.subspan(view.offset, view.size)));
+    TESSERA_REQUIRE(std::ranges::equal(whole[i + 1].bytes, bytes.subspan(static_cast<size_t>(view.offset), static_cast<size_t>(view.size))));
   }
 }
 

@@ -40,7 +40,8 @@ void attempt(Load load) {
   try {
     (void)load(path());
   } catch (const std::bad_alloc&) {
-    TESSERA_REQUIRE(!"memory is asked for by the file's size alone");
+    const bool bounded_by_the_file = false;  // memory is asked for by its size alone
+    TESSERA_REQUIRE(bounded_by_the_file);
   } catch (const std::exception& e) {
     TESSERA_REQUIRE(*e.what() != '\0');
   }
