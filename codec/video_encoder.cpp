@@ -5,12 +5,15 @@
 #include <deque>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "bitstream/crc.h"
 #include "bitstream/index.h"
 #include "bitstream/packet.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
+#include "codec/overfit_steps.h"
+#include "codec/overfit_video.h"
 #include "codec/still_tile.h"
 #include "codec/video_format.h"
 #include "codec/video_frame_coder.h"
@@ -58,7 +61,10 @@ double prediction_ratio(const Planes& picture, const Planes& moved, double noise
 
 struct VideoEncoder::Impl {
   VideoEncoderOptions options;
-  std::shared_ptr<const MotionModel> model;
+  std::shared_ptr<const MotionModel> model;  // none: overfit-video
+  std::optional<OverfitVideoGroups> groups;
+  std::vector<Planes> waiting;               // for the rest of their group
+  std::vector<uint64_t> waiting_times;
   std::optional<VideoRate> rate;
   std::vector<uint8_t> header;
   std::deque<VideoPacket> ready;
@@ -68,6 +74,7 @@ struct VideoEncoder::Impl {
   uint32_t since_key = 0;    // frames since the key frame, itself not counted
   uint64_t next_time = 0;    // of a frame that needs no time stamp
   std::optional<uint64_t> last_time;
+  std::optional<uint64_t> last_sent;  // of a frame that waits
   double usual_ratio = kUsualRatio, noise = 0;
   bool finished = false;
 
@@ -80,16 +87,18 @@ struct VideoEncoder::Impl {
   // Codes a picture as a predicted frame, or, where that fails, as a key frame: `key` and `quality` say what came of it.
   CodedFrame code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality);
   bool is_cut(const Planes& picture, const FramePlan& plan);
-  void write(const CodedFrame& frame, uint64_t time, bool key, int quality);
+  Status start_groups();
+  void code_group();
+  void write(const std::vector<uint8_t>& payload, uint32_t checksum, uint64_t time, bool key, int quality);
   void write_index();
 };
 
 Status VideoEncoder::Impl::start() {
   bitstream::FileHeader h;
   describe(options.format, h);
-  h.model_name = model->name;
-  h.model_revision = model->revision;
-  h.model_hash = model->hash;
+  h.model_name = model ? model->name : kOverfitVideo;
+  h.model_revision = model ? model->revision : kOverfitVideoRevision;
+  h.model_hash = model ? model->hash : 0;
   h.quality = static_cast<uint8_t>(options.quality);
   bitstream::ByteWriter out;
   TESSERA_RETURN_IF_ERROR(bitstream::write_header(out, h));
@@ -175,9 +184,38 @@ bool VideoEncoder::Impl::is_cut(const Planes& picture, const FramePlan& plan) {
   return cut;
 }
 
+Status VideoEncoder::Impl::start_groups() {
+  std::string why;
+  if (options.device == Device::cuda && !cuda_available(&why)) return {ErrorCode::device, "CUDA is not available: " + why};
+  if (options.bit_rate > 0) return {ErrorCode::invalid_argument, "overfitted video takes a quality, not a bit rate"};
+  if (options.keyint > models::inr::kMaxGroup) return {ErrorCode::invalid_argument, "a group of overfitted video has at most 255 frames"};
+  if (options.fit_steps < 0 || options.fit_steps > kMaxFitSteps) return {ErrorCode::invalid_argument, "steps of training must be from 1 to " + std::to_string(kMaxFitSteps)};
+  const auto ideas = OverfitVideoIdeas::without(options.fit_without);
+  if (!ideas) return ideas.status();
+  if (options.keyint == 0) options.keyint = kOverfitGroup;
+  groups.emplace(options, *ideas);
+  return {};
+}
+
+void VideoEncoder::Impl::code_group() {
+  if (waiting.empty()) return;
+  const std::vector<Planes> frames = std::exchange(waiting, {});
+  const std::vector<uint64_t> times = std::exchange(waiting_times, {});
+  const std::vector<OverfitVideoPacket> packets = groups->code(frames, report);
+  for (size_t i = 0; i < packets.size(); ++i) write(packets[i].payload, packets[i].checksum, times[i], i == 0, options.quality);
+}
+
 void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
   Planes picture = planes_of(view, options.format);
   if (options.device != Device::cpu) picture = {picture.y.to(torch_device(options.device)), picture.uv.to(torch_device(options.device))};
+  if (groups) {
+    if (forced) code_group();
+    waiting.push_back(std::move(picture));
+    waiting_times.push_back(view.time);
+    last_sent = view.time;
+    if (waiting.size() == options.keyint) code_group();
+    return;
+  }
   if (rate && last_time) rate->pass(std::min(kLongestPause, seconds_of(options.format, view.time - *last_time)));
   bool key = forced || !reference.defined() || (options.keyint > 0 && since_key + 1 >= options.keyint);
   CodedFrame frame;
@@ -210,23 +248,23 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
   }
   reference = frame.next;
   if (options.scene_cuts) noise = mean_difference(picture.y, reference.picture.y);
-  write(frame, view.time, key, q);
+  write(frame.payload, frame.checksum, view.time, key, q);
 }
 
-void VideoEncoder::Impl::write(const CodedFrame& frame, uint64_t time, bool key, int quality) {
+void VideoEncoder::Impl::write(const std::vector<uint8_t>& payload, uint32_t checksum, uint64_t time, bool key, int quality) {
   bitstream::Packet packet;
   packet.kind = key ? bitstream::PacketKind::key : bitstream::PacketKind::predicted;
   // A key frame tells its time, so that it is known again behind damage, and after a seek.
   if (time != next_time || (key && last_time)) packet.time_stamp = time;
-  packet.short_checksum = frame.payload.size() <= bitstream::kMaxShortPayload;
-  packet.payload = frame.payload;
+  packet.short_checksum = payload.size() <= bitstream::kMaxShortPayload;
+  packet.payload = payload;
   bitstream::ByteWriter out;
   const Status written = bitstream::write_packet(out, packet);
   if (!written.ok()) throw Failure{written};
   if (key) entries.push_back({report.bytes, time});
   report.bytes += out.size();
   if (rate) rate->spend(8.0 * static_cast<double>(out.size()));
-  const uint32_t crc = frame.checksum;
+  const uint32_t crc = checksum;
   const uint8_t crc_bytes[] = {static_cast<uint8_t>(crc), static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc >> 16), static_cast<uint8_t>(crc >> 24)};
   report.symbol_checksum = bitstream::crc32c(crc_bytes, report.symbol_checksum);
   ++report.frames;
@@ -259,6 +297,10 @@ Result<VideoEncoder> VideoEncoder::create(VideoEncoderOptions options) {
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   const Status status = guarded(impl->options.device, [&]() -> Status {
+    if (impl->options.model == kOverfitVideo) {
+      TESSERA_RETURN_IF_ERROR(impl->start_groups());
+      return impl->start();
+    }
     impl->model = find_video_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
     return impl->start();
   });
@@ -278,8 +320,8 @@ Status VideoEncoder::send(const VideoFrameView& frame, bool key) {
     if (frame.planes[p] == nullptr) return {ErrorCode::invalid_argument, "a frame lacks a plane"};
     if (frame.strides[p] < format.plane_width(p) * format.sample_bytes()) return {ErrorCode::invalid_argument, "the rows of a frame overlap"};
   }
-  if (e.last_time && frame.time <= *e.last_time) {
-    return {ErrorCode::invalid_argument, "a frame's time stamp of " + std::to_string(frame.time) + " does not follow " + std::to_string(*e.last_time)};
+  if (const auto last = e.waiting.empty() ? e.last_time : e.last_sent; last && frame.time <= *last) {
+    return {ErrorCode::invalid_argument, "a frame's time stamp of " + std::to_string(frame.time) + " does not follow " + std::to_string(*last)};
   }
   return guarded(e.options.device, [&]() -> Status {
     models::set_threads(e.options.threads > 0 ? e.options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
@@ -292,6 +334,8 @@ Status VideoEncoder::flush() {
   if (impl_->finished) return {ErrorCode::invalid_argument, "the video has ended already"};
   impl_->finished = true;
   return guarded(impl_->options.device, [&]() -> Status {
+    models::set_threads(impl_->options.threads > 0 ? impl_->options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    impl_->code_group();
     impl_->write_index();
     return {};
   });

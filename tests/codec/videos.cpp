@@ -103,6 +103,10 @@ VideoStream encoded(const VideoEncoderOptions& options, const Clip& clip, const 
     const Status status = encoder->send(clip.view(t), std::find(keys.begin(), keys.end(), t) != keys.end());
     EXPECT_TRUE(status.ok()) << status.message();
     auto packet = encoder->receive();
+    if (o.model == "overfit-video") {  // in groups
+      for (; packet; packet = encoder->receive()) stream.packets.push_back(std::move(*packet));
+      continue;
+    }
     EXPECT_TRUE(packet) << "a packet leaves before the next frame arrives";
     if (!packet) return stream;
     EXPECT_EQ(packet->time, clip.view(t).time);
