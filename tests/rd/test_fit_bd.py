@@ -79,6 +79,7 @@ class FitBd(unittest.TestCase):
         self.assertEqual(text.count("-25.00 %"), 4, text)  # 0.9 / 1.2
         self.assertIn("x against bpg, mean curves of 2 pictures: +20.00 %", text)
         self.assertIn("own): -10.00 %", text)
+        self.assertIn("is not known", self.compare("--anchor", "bpg", "--run", self.folder)[1])
         self.assertEqual(self.compare("--anchor", "bpg", "--run", self.folder, "--codec", "y")[0], 2)
 
     def test_bad_input_is_a_sentence(self):

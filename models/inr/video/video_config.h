@@ -33,7 +33,7 @@ struct VideoConfig {
   bool affine = true;      // time scales and shifts each channel before the activation  (boosted NeRV's temporal-aware affine transform)
   bool separable = true;   // a depthwise and a pointwise convolution with a residual path behind each stage  (NeRV++)
   bool skip = true;        // a bilinear path past each stage's convolution  (NeRV++)
-  int frequencies = 4, time_width = 16;  // of the affine transform's network
+  int frequencies = 4, time_width = 8;  // of the affine transform's network
   bool operator==(const VideoConfig&) const = default;
 
   int channels_before(size_t stage) const { return stage == 0 ? embedding : stages[stage - 1].channels; }

@@ -16,7 +16,8 @@
 namespace tessera::models::inr {
 namespace {
 
-constexpr double kFirstStep = 6;         // octaves below 1
+constexpr double kFinest = 6;            // octaves below 1: steps of what starts as zeros
+constexpr double kStepsADeviation = 4;   // of the steps that others start with
 constexpr double kSmallest = 0.05;       // of a mean absolute number
 constexpr double kAmplitude = 16;        // of the embeddings' start, numbers for the whole range of samples
 constexpr int64_t kFine = 4;             // luma blocks of an embedding's position, in each direction, that its start sees
@@ -79,13 +80,14 @@ VideoFit::VideoFit(const VideoConfig& config, const at::Tensor& frames, int64_t 
 void VideoFit::initialise(uint64_t seed) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   std::vector<at::Tensor> out;
+  std::vector<float> steps;
   for (const PartInfo& p : parts_of(config_)) {
     const auto stage = static_cast<size_t>(p.stage);
     const double n = config_.stages[stage].channels, in = config_.channels_before(stage), k = config_.stages[stage].kernel;
     double deviation = 0;
     switch (p.kind) {
       case PartKind::time_first: deviation = 0.5; break;
-      case PartKind::time_second: deviation = 0.05; break;
+      case PartKind::time_second: break;  // no influence of time at first
       case PartKind::convolution: deviation = 1.4 / std::sqrt(in * k * k); break;
       case PartKind::skip: deviation = 0.5 / std::sqrt(in); break;
       case PartKind::depthwise: deviation = 0.4; break;
@@ -94,10 +96,11 @@ void VideoFit::initialise(uint64_t seed) {
       case PartKind::biases: break;
     }
     out.push_back(deviation > 0 ? at::randn({p.count}, generator) * deviation : at::zeros({p.count}));
+    steps.push_back(static_cast<float>(deviation > 0 ? std::log2(kStepsADeviation / deviation) : kFinest));
   }
   out.back().narrow(0, out.back().numel() - 6, 6).fill_(0.5);
   weights_ = at::cat(out).to(frames_.device());
-  steps_ = at::full({static_cast<int64_t>(counts_.size())}, kFirstStep, frames_.options());
+  steps_ = at::tensor(at::ArrayRef<float>(steps)).to(frames_.device());
   prediction_ = at::full({config_.embedding}, 0.9, frames_.options());
 }
 
