@@ -54,6 +54,7 @@ struct AudioEncoderOptions {
   bool checksum = true;          // one byte a packet that proves the decoded indices
   bool index = true;             // end with an index for seeking, in streams longer than 20 s
   uint32_t source_bit_depth = 16;  // 1..32, for the header only
+  int effort = 5;                  // 0..9: how many choices of codes are weighed against each other (models/audio/index_search.h)
   std::string weights_dir = {};
 };
 

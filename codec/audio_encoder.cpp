@@ -19,13 +19,22 @@ namespace {
 using models::audio::SpeechModel;
 
 constexpr double kBlockSeconds = 0.5;       // of a packet; twice that below kLowRate, where the framing weighs more
-constexpr double kLowRate = 2500;           // bit/s
+constexpr double kLowRate = 4000;           // bit/s
 constexpr double kLowDelaySeconds = 0.026;
 constexpr double kMostAhead = 60;           // seconds: bounds the memory
 constexpr double kIndexSeconds = 10;        // from one entry of the index to the next
 constexpr double kIndexFrom = 20;           // seconds; shorter streams go without
 constexpr uint64_t kIndexEntryBytes = 6, kIndexFrameBytes = 16;  // as expected, for the budget
+constexpr double kEvenness = 0.5;  // 0: a squared distance counts the same everywhere; 1: relative to the size of the packet's latents
+constexpr double kUsualThrift = 0.9, kThriftPace = 0.2;
 constexpr float kLoudest = 2;               // samples are clipped here
+
+models::audio::IndexSearchOptions search_options_of(int effort) {
+  constexpr int paths[] = {0, 1, 2, 3, 4, 6, 8, 12, 16, 32};
+  models::audio::IndexSearchOptions o;
+  o.paths = std::max(1, paths[effort]);
+  return o;
+}
 
 double default_bit_rate(const SpeechModel& model) { return model.config.channels == 2 ? 12000 : 6000; }
 
@@ -40,7 +49,8 @@ struct Pending {
   models::audio::CodeSearch search;
   std::optional<uint64_t> samples;  // fewer than a block: the last packet
   bool last = false;
-  std::vector<size_t> sizes;        // of its coded indices in bytes, by levels; 0: not known yet
+  std::vector<size_t> nearest;      // bytes of the nearest codes' indices, by levels; 0: not known yet
+  std::vector<size_t> chosen;       // of those that would be transmitted
 };
 
 }  // namespace
@@ -54,14 +64,19 @@ struct AudioEncoder::Impl {
   Impl(AudioEncoderOptions wanted, std::shared_ptr<const SpeechModel> found)
       : options(std::move(wanted)),
         model(std::move(found)),
+        search(options.effort > 0 ? models::audio::index_search(*model) : std::nullopt),
+        search_options(search_options_of(options.effort)),
         bit_rate(options.bit_rate > 0 ? options.bit_rate : default_bit_rate(*model)),
         block(block_frames(*model, bit_rate, options.low_delay)),
         window(wanted_window()),
         analysis(model, block),
-        rate(bit_rate, static_cast<double>(model->config.sample_rate)) {}
+        rate(bit_rate, static_cast<double>(model->config.sample_rate)),
+        thrift(static_cast<size_t>(model->config.quantizer.levels) + 1, model->index ? kUsualThrift : 1.0) {}
 
   AudioEncoderOptions options;
   std::shared_ptr<const SpeechModel> model;
+  std::optional<models::audio::IndexSearch> search;
+  models::audio::IndexSearchOptions search_options;
   double bit_rate;
   int64_t block;  // frames of a packet
   size_t window;  // packets that are planned together
@@ -79,6 +94,8 @@ struct AudioEncoder::Impl {
   uint64_t queued = 0, position = 0;  // samples in packets, waiting ones included, and in finished ones; both with priming
   uint64_t next_entry = 0;          // sample from which the next packet gets an entry
   int64_t last_levels = 1;
+  double last_price = 1;            // of a byte, in squared distance of latents
+  std::vector<double> thrift;       // bytes of chosen codes against those of the nearest, as learnt, by levels
   double level_frames = 0, coded_frames = 0;
   bool finished = false;
 
@@ -90,6 +107,7 @@ struct AudioEncoder::Impl {
   void take(std::span<const float> samples);
   void write_packets(bool end);
   size_t wanted_window() const;
+  size_t nearest_size(Pending& packet, int64_t levels);
   size_t size(Pending& packet, int64_t levels);
   void enqueue(std::span<const float> frames, std::optional<uint64_t> samples, bool last);
   void write_front();
@@ -148,10 +166,18 @@ size_t AudioEncoder::Impl::wanted_window() const {
   return options.low_delay ? 1 : std::max<size_t>(1, static_cast<size_t>(std::min(options.lookahead, kMostAhead) / seconds));
 }
 
-size_t AudioEncoder::Impl::size(Pending& packet, int64_t levels) {
-  packet.sizes.resize(static_cast<size_t>(model->config.quantizer.levels) + 1, 0);
-  size_t& known = packet.sizes[static_cast<size_t>(levels)];
+// What the nearest codes take. Those that are transmitted take less, but for each number of levels they need a search of their own.
+size_t AudioEncoder::Impl::nearest_size(Pending& packet, int64_t levels) {
+  packet.nearest.resize(static_cast<size_t>(model->config.quantizer.levels) + 1, 0);
+  size_t& known = packet.nearest[static_cast<size_t>(levels)];
   if (known == 0) known = code_indices(*model, packet.search.indices(levels), packet.search.frames(), levels).bytes.size();
+  return known;
+}
+
+size_t AudioEncoder::Impl::size(Pending& packet, int64_t levels) {
+  packet.chosen.resize(static_cast<size_t>(model->config.quantizer.levels) + 1, 0);
+  size_t& known = packet.chosen[static_cast<size_t>(levels)];
+  if (known == 0) known = code_indices(*model, packet.search.chosen(levels), packet.search.frames(), levels).bytes.size();
   return known;
 }
 
@@ -169,9 +195,9 @@ AudioSymbols symbols_of(models::audio::CodeSearch& search, int64_t levels, int64
   s.frames = search.frames();
   s.levels = levels;
   s.extra = extra;
-  s.indices = search.indices(levels);
+  s.indices = search.chosen(levels);
   if (extra == 0) return s;
-  const std::span<const uint16_t> level = search.level(levels);
+  const std::vector<uint16_t> level = search.further(levels);
   for (int64_t t = 0; t < s.frames; ++t) {
     if (has_extra(t, s.frames, extra)) s.more.insert(s.more.end(), level.begin() + t * groups, level.begin() + (t + 1) * groups);
   }
@@ -194,33 +220,45 @@ AudioSymbols AudioEncoder::Impl::fit(Pending& packet, size_t room) {
   return symbols_of(packet.search, levels, extra, q.groups);
 }
 
-// The same number of levels for all packets that wait, as many as their bits together allow: what is easy to code leaves its bits to
-// what is not.
+// Levels for all packets that wait, as many as their bits together allow: so that a bit more would better each of them by as much. What is easy to
+// code leaves its bits to what is not.
 AudioSymbols AudioEncoder::Impl::plan() {
   const models::QuantizerConfig& q = model->config.quantizer;
   uint64_t samples = 0;
-  int64_t frames = 0;
-  for (const Pending& p : queue) samples += p.samples.value_or(block_samples()), frames += p.search.frames();
+  for (const Pending& p : queue) samples += p.samples.value_or(block_samples());
   const double bits = rate.budget(samples, true);
   double room = bits / 8;
   for (const Pending& p : queue) room -= static_cast<double>(overhead(p, bits / static_cast<double>(queue.size())));
-  const auto total = [&](int64_t levels) {
+  const auto likely = [&](Pending& p, int64_t levels) { return thrift[static_cast<size_t>(levels)] * static_cast<double>(nearest_size(p, levels)); };
+  // At a price of a byte in squared distance.
+  const auto levels_at = [&](Pending& p, double price) {
+    int64_t best = 1;
+    double least = 1e300;
+    const double weight = std::pow(p.search.distance(0) + 1e-9, -kEvenness);
+    for (int64_t n = 1; n <= q.levels; ++n) {
+      const double cost = weight * p.search.distance(n) + price * likely(p, n);
+      if (cost < least) least = cost, best = n;
+    }
+    return best;
+  };
+  const auto total = [&](double price) {
     double bytes = 0;
-    for (Pending& p : queue) bytes += static_cast<double>(size(p, levels));
+    for (Pending& p : queue) bytes += likely(p, levels_at(p, price));
     return bytes;
   };
-  int64_t levels = last_levels;
-  while (levels > 1 && total(levels) > room) --levels;
-  while (levels < q.levels && total(levels + 1) <= room) ++levels;
-  last_levels = levels;
-  Pending& front = queue.front();
-  int64_t extra = 0;
-  if (levels < q.levels) {
-    const double share = 8 * (room - total(levels)) / static_cast<double>(frames * q.groups * index_bits(q.codes));
-    extra = static_cast<int64_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(front.search.frames()));
-    extra = std::min(extra, front.search.frames() - 1);
+  double low = last_price / 4, high = last_price * 4;
+  for (int i = 0; i < 40 && total(low) <= room && low > 1e-12; ++i) low /= 4;
+  for (int i = 0; i < 40 && total(high) > room; ++i) high *= 4;
+  for (int i = 0; i < 12; ++i) {
+    const double middle = std::sqrt(low * high);
+    (total(middle) > room ? low : high) = middle;
   }
-  return symbols_of(front.search, levels, extra, q.groups);
+  last_price = high;
+  Pending& front = queue.front();
+  const int64_t levels = levels_at(front, high);
+  const double found = static_cast<double>(size(front, levels)) / static_cast<double>(std::max<size_t>(1, nearest_size(front, levels)));
+  thrift[static_cast<size_t>(levels)] += kThriftPace * (found - thrift[static_cast<size_t>(levels)]);
+  return symbols_of(front.search, levels, 0, q.groups);
 }
 
 void AudioEncoder::Impl::write_front() {
@@ -265,7 +303,7 @@ void AudioEncoder::Impl::write_front() {
 }
 
 void AudioEncoder::Impl::enqueue(std::span<const float> frames, std::optional<uint64_t> samples, bool last) {
-  Pending& packet = queue.emplace_back(Pending{models::audio::CodeSearch(model), samples, last, {}});
+  Pending& packet = queue.emplace_back(Pending{models::audio::CodeSearch(model, search ? &*search : nullptr, search_options), samples, last, {}, {}});
   packet.search.begin(frames);
   queued += samples.value_or(block_samples());
   if (queue.size() >= window) write_front();
@@ -306,6 +344,7 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
   if (options.channels < 1 || options.channels > 2) return {ErrorCode::invalid_argument, "sound is coded in one or two channels"};
   if (!(options.bit_rate >= 0)) return {ErrorCode::invalid_argument, "the bit rate must be positive"};
   if (!(options.lookahead >= 0)) return {ErrorCode::invalid_argument, "the look-ahead must be positive"};
+  if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.source_bit_depth < 1 || options.source_bit_depth > 32) return {ErrorCode::invalid_argument, "the source's bit depth is not in 1..32"};
   std::unique_ptr<Impl> impl;
   const Status status = guarded(Device::cpu, [&]() -> Status {

@@ -155,7 +155,11 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
 }
 
 std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
-  return find_on<models::MotionModel>(device, folder, name, hash, models::load_motion);
+  return find_on<models::MotionModel>(device, folder, name, hash, [device](const std::string& path) {
+    auto model = models::load_motion(path);
+    if (device == Device::cuda) model->network.use_half();
+    return model;
+  });
 }
 
 std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash) {

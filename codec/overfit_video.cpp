@@ -139,21 +139,22 @@ models::Planes paint_overfit_frame(const OverfitVideoFrame& frame, Device device
   return {at::pixel_shuffle(made.narrow(1, 0, 4), 2), made.narrow(1, 4, 2)};
 }
 
-Result<OverfitVideoIdeas> OverfitVideoIdeas::without(const std::string& list) {
+Result<OverfitVideoIdeas> OverfitVideoIdeas::changed(const std::string& list) {
   OverfitVideoIdeas out;
   const std::pair<const char*, bool*> names[] = {{"sine", &out.sine},   {"affine", &out.affine}, {"separable", &out.separable}, {"skip", &out.skip},
                                                  {"warm", &out.warm},   {"even", &out.even},     {"entropy", &out.entropy},     {"rounding", &out.rounding}};
   for (size_t at = 0; at < list.size();) {
     const size_t end = std::min(list.find(',', at), list.size());
-    const std::string name = list.substr(at, end - at);
+    const bool in = list[at] == '+';
+    const std::string name = list.substr(at + (in ? 1 : 0), end - at - (in ? 1 : 0));
     at = end + 1;
     bool known = false;
     for (size_t i = 0; i < std::size(names); ++i) {
       if (name != names[i].first && !(name == "plain" && i < 5)) continue;
-      *names[i].second = false;
+      *names[i].second = in;
       known = true;
     }
-    if (!known) return {ErrorCode::invalid_argument, "\"" + name + "\" is no idea that can be left out: sine, affine, separable, skip, even, warm, entropy, rounding, or plain"};
+    if (!known) return {ErrorCode::invalid_argument, "\"" + name + "\" is no idea that can be left out or taken in: sine, affine, separable, skip, even, warm, entropy, rounding, or plain"};
   }
   return out;
 }

@@ -51,12 +51,13 @@ models::inr::VideoConfig read_overfit_video_config(std::span<const uint8_t> payl
 
 // --- encoding ---
 
-// Ideas that the encoder leaves out, for comparison: a list with commas of sine, affine, separable, skip, even (parameters evenly over the
-// stages), warm (start from the group before), entropy (bits in the loss), rounding (the second phase), or plain: the first four and warm.
+// Ideas that the encoder uses: sine, affine, separable, skip, even (parameters evenly over the stages), warm (start from the group before), entropy (bits in the
+// loss), rounding (the second phase). The defaults are what measured best (docs/results/overfit.md). A list with commas changes them: a name leaves an idea out,
+// +name takes it in, plain stands for the first four and warm.
 struct OverfitVideoIdeas {
-  bool sine = true, affine = true, separable = true, skip = true, even = true, warm = true, entropy = true, rounding = true;
+  bool sine = false, affine = false, separable = true, skip = true, even = true, warm = true, entropy = true, rounding = true;
   // Error: invalid_argument.
-  static Result<OverfitVideoIdeas> without(const std::string& list);
+  static Result<OverfitVideoIdeas> changed(const std::string& list);
 };
 
 // A network for pictures of that size, with about as many parameters as suit the quality.

@@ -272,6 +272,8 @@ typedef struct tsr_audio_encoder_options {
   int32_t checksum;          /* 0 or 1: one byte a packet that proves the decoded indices; 1 */
   int32_t index;             /* 0 or 1: end with an index for seeking, in streams longer than 20 s; 1 */
   uint32_t reserved;         /* 0 */
+  int32_t effort;            /* 0..9: how many choices of codes are weighed against each other; 5 */
+  uint32_t reserved2;        /* 0 */
 } tsr_audio_encoder_options;
 
 TSR_API void tsr_audio_encoder_options_init(tsr_audio_encoder_options* options, size_t struct_size);

@@ -38,6 +38,7 @@ tsr_audio_encoder_options encoder_defaults() {
   o.low_delay = d.low_delay;
   o.checksum = d.checksum;
   o.index = d.index;
+  o.effort = d.effort;
   return o;
 }
 
@@ -78,7 +79,7 @@ tsr_code tsr_audio_encoder_create(const tsr_audio_encoder_options* options, tsr_
     if (encoder == nullptr) return invalid("encoder is null");
     tsr_audio_encoder_options o = encoder_defaults();
     if (options != nullptr) TESSERA_RETURN_IF_ERROR(read_struct(options, "options", o));
-    TESSERA_RETURN_IF_ERROR(check_reserved(o.reserved, "options"));
+    TESSERA_RETURN_IF_ERROR(check_reserved(o.reserved | o.reserved2, "options"));
     TESSERA_RETURN_IF_ERROR(check_flag(o.low_delay, "low_delay"));
     TESSERA_RETURN_IF_ERROR(check_flag(o.checksum, "checksum"));
     TESSERA_RETURN_IF_ERROR(check_flag(o.index, "index"));
@@ -92,6 +93,7 @@ tsr_code tsr_audio_encoder_create(const tsr_audio_encoder_options* options, tsr_
     e.low_delay = o.low_delay != 0;
     e.checksum = o.checksum != 0;
     e.index = o.index != 0;
+    e.effort = o.effort;
     auto made = AudioEncoder::create(std::move(e));
     if (!made) return made.status();
     *encoder = new tsr_audio_encoder{std::move(*made), {}};

@@ -80,10 +80,12 @@ struct VideoEncoderOptions {
   uint32_t refresh = 32;   // frames after which what has piled up beside the picture is dropped; 0: never
   int effort = 5;          // 0..9: reach and precision of the motion search; overfit-video: 30 to 50 000 steps of training
   int64_t fit_steps = 0;   // overfit-video: steps of training, of later groups half as many; 0: as the effort says
-  std::string fit_without = {};  // overfit-video: ideas to leave out, for comparison (docs/overfit_video.md)
+  std::string fit_without = {};  // overfit-video: ideas to leave out, or with a + to take in (docs/overfit_video.md)
   FitWatch fit_watch = {};       // overfit-video: `fraction` is that of the group. false: the group's training ends, its packets come
   bool checksum = true;    // one byte a packet that proves the decoded symbols
   bool index = true;       // end with an index of the key frames where there are several
+  // Another thread writes a frame's packet while the next frame is coded: receive() gives it a frame later, or after flush(). Not with a bit rate.
+  bool ahead = false;
   Device device = Device::cpu;
   int threads = 0;         // 0: all cores
   std::string weights_dir = {};
@@ -123,7 +125,7 @@ class TESSERA_API VideoEncoder {
   const VideoFormat& format() const;
   const std::vector<uint8_t>& header() const;
 
-  // The picture is copied; its packet can be received at once. `key`: code it as a key frame whatever the options say.
+  // The picture is copied; its packet can be received at once, without options.ahead. `key`: code it as a key frame whatever the options say.
   Status send(const VideoFrameView& frame, bool key = false);
   Status flush();
   std::optional<VideoPacket> receive();

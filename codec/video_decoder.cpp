@@ -12,6 +12,8 @@
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "codec/overfit_video.h"
+#include "codec/side_queue.h"
+#include "codec/still_tile.h"
 #include "codec/video_format.h"
 #include "codec/video_frame_coder.h"
 #include "codec/video_samples.h"
@@ -30,6 +32,7 @@ constexpr int kMostAhead = 16;
 struct Slot {
   FrameSymbols symbols;
   std::shared_ptr<const OverfitVideoFrame> fitted;  // instead of `symbols`, without a model
+  QueueMark decoded;     // the symbols are there; for a thread of its own
   VideoFrame frame;
   uint64_t repeats = 0;  // not 0: so many concealed frames, `frame.time` the first one's
   bool shown = true;     // false: before the place that was sought
@@ -131,6 +134,7 @@ void VideoDecoder::Impl::paint(Slot& slot) {
 
 void VideoDecoder::Impl::run() {
   at::set_num_threads(1);
+  std::optional<SideQueue> side;  // a GPU makes a picture while it decodes the next symbols
   std::unique_lock lock(mutex);
   for (;;) {
     changed.wait(lock, [&] { return quit || !work.empty(); });
@@ -138,6 +142,9 @@ void VideoDecoder::Impl::run() {
     const std::shared_ptr<Slot> slot = work.front();
     lock.unlock();
     const Status status = guarded(options.device, [&]() -> Status {
+      if (!side) side.emplace(torch_device(options.device));
+      side->wait(slot->decoded);
+      for (const at::Tensor& t : {slot->symbols.latents, slot->symbols.feature, slot->symbols.vectors.coarse, slot->symbols.vectors.delta}) side->borrow(t);
       paint(*slot);
       return {};
     });
@@ -174,6 +181,7 @@ void VideoDecoder::Impl::enqueue(std::shared_ptr<Slot> slot) {
   } else if (worker.joinable()) {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return work.size() < static_cast<size_t>(options.ahead); });
+    slot->decoded = mark_queue(torch_device(options.device));
     work.push_back(std::move(slot));
     changed.notify_all();
   } else {

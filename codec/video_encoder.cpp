@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <future>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -41,8 +42,19 @@ double mean_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().mean().item<double>();
 }
 
-// The mean over all planes, luma three times as heavy as chroma.
-double distance(const Planes& a, const Planes& b) { return 0.75 * mean_difference(a.y, b.y) + 0.25 * mean_difference(a.uv, b.uv); }
+// Mean absolute difference of two pictures' planes; all of them together, luma three times as heavy as chroma.
+struct Distance {
+  double y = 0, uv = 0;
+  double whole() const { return 0.75 * y + 0.25 * uv; }
+};
+
+Distance distance_of(const Planes& a, const Planes& b) {
+  const c10::InferenceMode inference;
+  const at::Tensor both = at::stack({(a.y - b.y).abs().mean(), (a.uv - b.uv).abs().mean()}).cpu();  // one wait for the device
+  return {both.const_data_ptr<float>()[0], both.const_data_ptr<float>()[1]};
+}
+
+double distance(const Planes& a, const Planes& b) { return distance_of(a, b).whole(); }
 
 Planes grey_like(const Planes& picture) { return {at::full_like(picture.y, 0.5), at::full_like(picture.uv, 0.5)}; }
 
@@ -57,14 +69,38 @@ double prediction_ratio(const Planes& picture, const Planes& moved, double noise
   return std::max(0.0, mean_difference(picture.y, moved.y) - noise) / (intra + floor);
 }
 
+// A frame that waits for its bytes.
+struct Waiting {
+  CodedFrame frame;
+  FramePayload payload;  // empty: to be made
+  VideoReport report;    // of making it
+  std::optional<uint64_t> time_stamp;
+  uint64_t time = 0;
+  int quality = 0;
+  bool key = false;
+};
+
+Waiting packed(const MotionModel& model, Waiting waiting) {
+  if (waiting.payload.bytes.empty()) waiting.payload = pack_frame(model, waiting.frame, waiting.report);
+  waiting.frame = {};
+  return waiting;
+}
+
+// A coded frame, and how far its picture is from the source.
+struct Coded {
+  CodedFrame frame;
+  FramePayload payload;  // made already where its size was asked for
+  Distance error;
+};
+
 }  // namespace
 
 struct VideoEncoder::Impl {
   VideoEncoderOptions options;
   std::shared_ptr<const MotionModel> model;  // none: overfit-video
   std::optional<OverfitVideoGroups> groups;
-  std::vector<Planes> waiting;               // for the rest of their group
-  std::vector<uint64_t> waiting_times;
+  std::vector<Planes> group;                 // frames that wait for the rest of theirs
+  std::vector<uint64_t> group_times;
   std::optional<VideoRate> rate;
   std::vector<uint8_t> header;
   std::deque<VideoPacket> ready;
@@ -77,19 +113,22 @@ struct VideoEncoder::Impl {
   std::optional<uint64_t> last_sent;  // of a frame that waits
   double usual_ratio = kUsualRatio, noise = 0;
   bool finished = false;
+  std::future<Waiting> waiting;  // with options.ahead: the frame before, while its bytes are made
 
   Status start();
   void code(const VideoFrameView& frame, bool forced);
   int quality(bool key);
   int bonus(bool key) const { return models::kQualityPattern[key ? 0 : since_key % std::size(models::kQualityPattern)]; }
-  CodedFrame code_key(const Planes& picture, int& quality);
-  CodedFrame sound_key(const Planes& picture, int& quality);
+  Coded code_key(const Planes& picture, int& quality);
+  Coded sound_key(const Planes& picture, int& quality);
   // Codes a picture as a predicted frame, or, where that fails, as a key frame: `key` and `quality` say what came of it.
-  CodedFrame code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality);
+  Coded code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality);
   bool is_cut(const Planes& picture, const FramePlan& plan);
   Status start_groups();
   void code_group();
-  void write(const std::vector<uint8_t>& payload, uint32_t checksum, uint64_t time, bool key, int quality);
+  void hand_over(Coded coded, uint64_t time, bool key, int quality);
+  void write(const Waiting& packed);
+  void write_waiting();
   void write_index();
 };
 
@@ -115,16 +154,21 @@ int VideoEncoder::Impl::quality(bool key) {
 }
 
 // With a bit rate the first guess at a key frame's quality may be far off, and its size weighs: it is coded again then.
-CodedFrame VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
+Coded VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
   for (int attempt = 1;; ++attempt) {
     const FramePlan plan = plan_key_frame(*model, picture.height(), picture.width(), quality, options.device);
     VideoReport tried = report;
-    CodedFrame frame = encode_frame(*model, picture, plan, {false, quality, options.checksum}, tried);
-    if (rate) rate->learn(true, bonus(true), quality, 8.0 * static_cast<double>(frame.payload.size()));
-    const int better = rate ? rate->quality(true, bonus(true)) : quality;
+    Coded coded = {encode_frame(*model, picture, plan, {false, quality, options.checksum}, tried), {}, {}};
+    int better = quality;
+    if (rate) {
+      coded.payload = pack_frame(*model, coded.frame, tried);
+      rate->learn(true, bonus(true), quality, 8.0 * static_cast<double>(coded.payload.bytes.size()));
+      better = rate->quality(true, bonus(true));
+    }
     if (attempt == kKeyAttempts || std::abs(better - quality) <= kKeyTolerance) {
       report = tried;
-      return frame;
+      coded.error = distance_of(picture, coded.frame.next.picture);
+      return coded;
     }
     quality = better;
   }
@@ -132,45 +176,40 @@ CodedFrame VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
 
 // Pictures unlike all that a network was trained on can make it fail: what it decodes is then further from the picture than middle
 // grey. Another quality helps more often than not.
-CodedFrame VideoEncoder::Impl::sound_key(const Planes& picture, int& quality) {
-  CodedFrame best = code_key(picture, quality);
-  double error = distance(picture, best.next.picture);
+Coded VideoEncoder::Impl::sound_key(const Planes& picture, int& quality) {
+  Coded best = code_key(picture, quality);
   const double grey = distance(picture, grey_like(picture));
   const int first = quality;
   for (const int other : {first + kOtherQuality, first - kOtherQuality, kBest}) {
-    if (error <= kFailure * grey + kFailureFloor) break;
+    if (best.error.whole() <= kFailure * grey + kFailureFloor) break;
     const int q = std::clamp(other, 0, kBest);
     VideoReport tried = report;
-    CodedFrame frame = encode_frame(*model, picture, plan_key_frame(*model, picture.height(), picture.width(), q, options.device), {false, q, options.checksum}, tried);
-    const double now = distance(picture, frame.next.picture);
-    if (now >= error) continue;
-    error = now;
-    best = std::move(frame);
+    Coded coded = {encode_frame(*model, picture, plan_key_frame(*model, picture.height(), picture.width(), q, options.device), {false, q, options.checksum}, tried), {}, {}};
+    coded.error = distance_of(picture, coded.frame.next.picture);
+    if (coded.error.whole() >= best.error.whole()) continue;
+    best = std::move(coded);
     quality = q;
   }
   return best;
 }
 
 // The same of predicted frames, in units of the prediction's error. First the feature of the past is dropped, then the past altogether.
-CodedFrame VideoEncoder::Impl::code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality) {
-  CodedFrame frame = encode_frame(*model, picture, plan, {refresh, quality, options.checksum}, report);
+Coded VideoEncoder::Impl::code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality) {
+  Coded coded = {encode_frame(*model, picture, plan, {refresh, quality, options.checksum}, report), {}, {}};
+  coded.error = distance_of(picture, coded.frame.next.picture);
   const double limit = kFailure * distance(picture, plan.context.moved) + kFailureFloor;
-  double error = distance(picture, frame.next.picture);
-  if (error <= limit) return frame;
+  if (coded.error.whole() <= limit) return coded;
   if (!refresh && model->network.config().conditioning) {
     VideoReport tried = report;
     const FramePlan fresh = plan_frame(*model, picture, reference, quality, true, options.effort, tried);
-    CodedFrame again = encode_frame(*model, picture, fresh, {true, quality, options.checksum}, tried);
-    const double now = distance(picture, again.next.picture);
-    if (now < error) {
-      frame = std::move(again);
-      error = now;
-    }
-    if (error <= limit) return frame;
+    Coded again = {encode_frame(*model, picture, fresh, {true, quality, options.checksum}, tried), {}, {}};
+    again.error = distance_of(picture, again.frame.next.picture);
+    if (again.error.whole() < coded.error.whole()) coded = std::move(again);
+    if (coded.error.whole() <= limit) return coded;
   }
   int q = quality;
-  CodedFrame anew = sound_key(picture, q);
-  if (distance(picture, anew.next.picture) >= error) return frame;
+  Coded anew = sound_key(picture, q);
+  if (anew.error.whole() >= coded.error.whole()) return coded;
   key = true;
   quality = q;
   return anew;
@@ -190,7 +229,7 @@ Status VideoEncoder::Impl::start_groups() {
   if (options.bit_rate > 0) return {ErrorCode::invalid_argument, "overfitted video takes a quality, not a bit rate"};
   if (options.keyint > models::inr::kMaxGroup) return {ErrorCode::invalid_argument, "a group of overfitted video has at most 255 frames"};
   if (options.fit_steps < 0 || options.fit_steps > kMaxFitSteps) return {ErrorCode::invalid_argument, "steps of training must be from 1 to " + std::to_string(kMaxFitSteps)};
-  const auto ideas = OverfitVideoIdeas::without(options.fit_without);
+  const auto ideas = OverfitVideoIdeas::changed(options.fit_without);
   if (!ideas) return ideas.status();
   if (options.keyint == 0) options.keyint = kOverfitGroup;
   groups.emplace(options, *ideas);
@@ -198,11 +237,15 @@ Status VideoEncoder::Impl::start_groups() {
 }
 
 void VideoEncoder::Impl::code_group() {
-  if (waiting.empty()) return;
-  const std::vector<Planes> frames = std::exchange(waiting, {});
-  const std::vector<uint64_t> times = std::exchange(waiting_times, {});
-  const std::vector<OverfitVideoPacket> packets = groups->code(frames, report);
-  for (size_t i = 0; i < packets.size(); ++i) write(packets[i].payload, packets[i].checksum, times[i], i == 0, options.quality);
+  if (group.empty()) return;
+  const std::vector<Planes> frames = std::exchange(group, {});
+  const std::vector<uint64_t> times = std::exchange(group_times, {});
+  std::vector<OverfitVideoPacket> packets = groups->code(frames, report);
+  for (size_t i = 0; i < packets.size(); ++i) {
+    Coded coded;
+    coded.payload = {std::move(packets[i].payload), packets[i].checksum};
+    hand_over(std::move(coded), times[i], i == 0, options.quality);
+  }
 }
 
 void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
@@ -210,15 +253,15 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
   if (options.device != Device::cpu) picture = {picture.y.to(torch_device(options.device)), picture.uv.to(torch_device(options.device))};
   if (groups) {
     if (forced) code_group();
-    waiting.push_back(std::move(picture));
-    waiting_times.push_back(view.time);
+    group.push_back(std::move(picture));
+    group_times.push_back(view.time);
     last_sent = view.time;
-    if (waiting.size() == options.keyint) code_group();
+    if (group.size() == options.keyint) code_group();
     return;
   }
   if (rate && last_time) rate->pass(std::min(kLongestPause, seconds_of(options.format, view.time - *last_time)));
   bool key = forced || !reference.defined() || (options.keyint > 0 && since_key + 1 >= options.keyint);
-  CodedFrame frame;
+  std::optional<Coded> coded;
   int q = 0;
   if (!key) {
     ++since_key;
@@ -229,49 +272,78 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
     if (key) {
       ++report.scene_cuts;
     } else {
-      frame = code_predicted(picture, plan, refresh, key, q);
+      coded = code_predicted(picture, plan, refresh, key, q);
       // What stands still is best left alone: coded anew at this quality it would come out no better, and decay from frame to frame.
-      const bool repeat = !key && distance(picture, reference.picture) <= distance(picture, frame.next.picture);
+      const Distance still = distance_of(picture, reference.picture);
+      const bool repeat = !key && still.whole() <= coded->error.whole();
       if (repeat) {
-        models::Motion::Reference same = reference;
-        frame = {repeat_payload(q, options.checksum), 0, std::move(same)};
+        coded = Coded{{}, {repeat_payload(q, options.checksum), 0}, still};
+        coded->frame.next = reference;
       }
-      if (rate && !key && !repeat) rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(frame.payload.size()));
+      if (rate && !key && !repeat) {
+        coded->payload = pack_frame(*model, coded->frame, report);
+        rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(coded->payload.bytes.size()));
+      }
     }
   }
   if (key) {
     since_key = 0;
-    if (frame.payload.empty()) {
+    if (!coded) {
       q = quality(true);
-      frame = sound_key(picture, q);
+      coded = sound_key(picture, q);
     }
   }
-  reference = frame.next;
-  if (options.scene_cuts) noise = mean_difference(picture.y, reference.picture.y);
-  write(frame.payload, frame.checksum, view.time, key, q);
+  reference = std::move(coded->frame.next);
+  noise = coded->error.y;
+  hand_over(std::move(*coded), view.time, key, q);
 }
 
-void VideoEncoder::Impl::write(const std::vector<uint8_t>& payload, uint32_t checksum, uint64_t time, bool key, int quality) {
-  bitstream::Packet packet;
-  packet.kind = key ? bitstream::PacketKind::key : bitstream::PacketKind::predicted;
+// Makes the packet, or lets another thread make it while the next frame is coded. With a bit rate the next frame's quality depends on its size.
+void VideoEncoder::Impl::hand_over(Coded coded, uint64_t time, bool key, int quality) {
+  Waiting w;
+  w.frame = std::move(coded.frame);
+  w.frame.next = {};
+  w.payload = std::move(coded.payload);
   // A key frame tells its time, so that it is known again behind damage, and after a seek.
-  if (time != next_time || (key && last_time)) packet.time_stamp = time;
-  packet.short_checksum = payload.size() <= bitstream::kMaxShortPayload;
-  packet.payload = payload;
+  if (time != next_time || (key && last_time)) w.time_stamp = time;
+  w.time = time;
+  w.quality = quality;
+  w.key = key;
+  last_time = time;
+  next_time = time + options.format.frame_ticks;
+  write_waiting();
+  if (options.ahead && model && !rate) {
+    waiting = std::async(std::launch::async, [model = model, w = std::move(w)]() mutable { return packed(*model, std::move(w)); });
+  } else {
+    write(model ? packed(*model, std::move(w)) : w);
+  }
+}
+
+void VideoEncoder::Impl::write_waiting() {
+  if (waiting.valid()) write(waiting.get());
+}
+
+void VideoEncoder::Impl::write(const Waiting& w) {
+  bitstream::Packet packet;
+  packet.kind = w.key ? bitstream::PacketKind::key : bitstream::PacketKind::predicted;
+  packet.time_stamp = w.time_stamp;
+  packet.short_checksum = w.payload.bytes.size() <= bitstream::kMaxShortPayload;
+  packet.payload = w.payload.bytes;
   bitstream::ByteWriter out;
   const Status written = bitstream::write_packet(out, packet);
   if (!written.ok()) throw Failure{written};
-  if (key) entries.push_back({report.bytes, time});
+  if (w.key) entries.push_back({report.bytes, w.time});
   report.bytes += out.size();
   if (rate) rate->spend(8.0 * static_cast<double>(out.size()));
-  const uint32_t crc = checksum;
+  const uint32_t crc = w.payload.checksum;
   const uint8_t crc_bytes[] = {static_cast<uint8_t>(crc), static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc >> 16), static_cast<uint8_t>(crc >> 24)};
   report.symbol_checksum = bitstream::crc32c(crc_bytes, report.symbol_checksum);
+  report.symbols_coded += w.report.symbols_coded;
+  report.symbols_skipped += w.report.symbols_skipped;
+  report.seconds_entropy += w.report.seconds_entropy;
   ++report.frames;
-  report.key_frames += key ? 1 : 0;
-  ready.push_back({out.take(), time, quality, key, false});
-  last_time = time;
-  next_time = time + options.format.frame_ticks;
+  report.key_frames += w.key ? 1 : 0;
+  ready.push_back({out.take(), w.time, w.quality, w.key, false});
 }
 
 void VideoEncoder::Impl::write_index() {
@@ -320,7 +392,7 @@ Status VideoEncoder::send(const VideoFrameView& frame, bool key) {
     if (frame.planes[p] == nullptr) return {ErrorCode::invalid_argument, "a frame lacks a plane"};
     if (frame.strides[p] < format.plane_width(p) * format.sample_bytes()) return {ErrorCode::invalid_argument, "the rows of a frame overlap"};
   }
-  if (const auto last = e.waiting.empty() ? e.last_time : e.last_sent; last && frame.time <= *last) {
+  if (const auto last = e.group.empty() ? e.last_time : e.last_sent; last && frame.time <= *last) {
     return {ErrorCode::invalid_argument, "a frame's time stamp of " + std::to_string(frame.time) + " does not follow " + std::to_string(*last)};
   }
   return guarded(e.options.device, [&]() -> Status {
@@ -336,6 +408,7 @@ Status VideoEncoder::flush() {
   return guarded(impl_->options.device, [&]() -> Status {
     models::set_threads(impl_->options.threads > 0 ? impl_->options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
     impl_->code_group();
+    impl_->write_waiting();
     impl_->write_index();
     return {};
   });

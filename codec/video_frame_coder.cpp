@@ -257,60 +257,65 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
   const bool moves = plan.vectors.defined();
   const int64_t h = picture.height() / 16, w = picture.width() / 16;
 
-  at::Tensor news, components, rows_v, rows_z, z_symbols, rows_y, y_symbols;
   CodedFrame out;
-  {
-    const Stopwatch watch(report.seconds_network);
-    news = moves ? at::cat({plan.vectors.coarse - models::predict_vectors(plan.vectors.coarse), plan.vectors.delta}, -1)
-                 : at::zeros({1, h, w, kVectorComponents}, real);
-    if (moves) {
-      rows_v = vector_rows(model, context.input_state, level);
-      components = to_integers(news);
-    }
-    rows_z = to_bytes(prior.hyper_rows(context.input_state, level, Mode::quantised));
-    const auto [y, z] = net.analysis(picture, context, level);
-    const at::Tensor z_hat = symbols_of(z, TemporalPrior::kHyperMax);
-    const TemporalPrior::Rows rows = prior.latent_rows(z_hat, context.state, level, Mode::quantised);
-    const at::Tensor coded = rows.index.ge(model.latent_table.skip_below());
-    const at::Tensor gain = net.latent_gain(level);
-    at::Tensor symbols;
-    const at::Tensor y_hat = net.run_means(rows.feature, context, gain, [&, &latents = y](int step, const at::Tensor& mean) {
-      const at::Tensor s = symbols_of(latents - mean, kLatentMax) * coded;
-      const at::Tensor part = net.masked(step, s);
-      symbols = step == 0 ? part : symbols + part;
-      return s + mean;
-    });
-    z_symbols = to_integers(z_hat);
-    y_symbols = to_integers(symbols);
-    rows_y = to_bytes(rows.index);
-    out.next = reference_of(net.synthesis(y_hat, context, level), y_hat, gain);
-    out.next.state = prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised);
+  out.options = options;
+  const Stopwatch watch(report.seconds_network);
+  const at::Tensor news = moves ? at::cat({plan.vectors.coarse - models::predict_vectors(plan.vectors.coarse), plan.vectors.delta}, -1)
+                                : at::zeros({1, h, w, kVectorComponents}, real);
+  const auto [y, z] = net.analysis(picture, context, level);
+  const at::Tensor z_hat = symbols_of(z, TemporalPrior::kHyperMax);
+  const TemporalPrior::Rows rows = prior.latent_rows(z_hat, context.state, level, Mode::quantised);
+  const at::Tensor coded = rows.index.ge(model.latent_table.skip_below());
+  const at::Tensor gain = net.latent_gain(level);
+  at::Tensor symbols;
+  const at::Tensor y_hat = net.run_means(rows.feature, context, gain, [&, &latents = y](int step, const at::Tensor& mean) {
+    const at::Tensor s = symbols_of(latents - mean, kLatentMax) * coded;
+    const at::Tensor part = net.masked(step, s);
+    symbols = step == 0 ? part : symbols + part;
+    return s + mean;
+  });
+  out.next = reference_of(net.synthesis(y_hat, context, level), y_hat, gain);
+  out.next.state = prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised);
+  // Copies wait for the device: all at the end.
+  if (moves) {
+    out.rows_vectors = vector_rows(model, context.input_state, level);
+    out.vectors = to_integers(news);
   }
+  out.rows_z = to_bytes(prior.hyper_rows(context.input_state, level, Mode::quantised));
+  out.z = to_integers(z_hat);
+  out.y = to_integers(symbols);
+  out.rows_y = to_bytes(rows.index);
+  return out;
+}
+
+FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, VideoReport& report) {
   const Stopwatch watch(report.seconds_entropy);
+  const bool moves = frame.vectors.defined();
+  FramePayload out;
   VideoPayload payload;
-  payload.quality = options.quality;
-  payload.refresh = options.refresh;
-  out.checksum = checksum_of(components, z_symbols, y_symbols);
-  if (options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
+  payload.quality = frame.options.quality;
+  payload.refresh = frame.options.refresh;
+  out.checksum = checksum_of(frame.vectors, frame.z, frame.y);
+  if (frame.options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
   entropy::RangeEncoder coder;
-  if (moves) entropy::put_symbols(model.vector_table, integers(components), bytes_of(rows_v), coder);
-  entropy::put_symbols(model.hyper_table, integers(z_symbols), bytes_of(rows_z), coder);
-  const size_t coded = coded_of(bytes_of(rows_y), model.latent_table.skip_below());
+  if (moves) entropy::put_symbols(model.vector_table, integers(frame.vectors), bytes_of(frame.rows_vectors), coder);
+  entropy::put_symbols(model.hyper_table, integers(frame.z), bytes_of(frame.rows_z), coder);
+  const size_t coded = coded_of(bytes_of(frame.rows_y), model.latent_table.skip_below());
   std::vector<uint8_t> lanes;
   if (coded <= kMostRangeCoded) {
-    entropy::put_symbols(model.latent_table, integers(y_symbols), bytes_of(rows_y), coder);
+    entropy::put_symbols(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), coder);
   } else {
     payload.latents.emplace();
     payload.latents->lanes = static_cast<uint32_t>(entropy::lanes_for(coded));
-    entropy::encode(model.latent_table, integers(y_symbols), bytes_of(rows_y), static_cast<int>(payload.latents->lanes), lanes);
+    entropy::encode(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), static_cast<int>(payload.latents->lanes), lanes);
     payload.latents->coded = lanes;
   }
   const std::vector<std::byte> first = coder.finish();
   payload.coded = {reinterpret_cast<const uint8_t*>(first.data()), first.size()};
   if (payload.empty()) throw std::logic_error("a frame whose symbols leave no bytes");  // each the first of its row: it would be read as a repetition
-  out.payload = write_video_payload(payload);
-  report.symbols_coded += coded + static_cast<size_t>(z_symbols.numel()) + (moves ? static_cast<size_t>(components.numel()) : 0);
-  report.symbols_skipped += static_cast<size_t>(y_symbols.numel()) - coded;
+  out.bytes = write_video_payload(payload);
+  report.symbols_coded += coded + static_cast<size_t>(frame.z.numel()) + (moves ? static_cast<size_t>(frame.vectors.numel()) : 0);
+  report.symbols_skipped += static_cast<size_t>(frame.y.numel()) - coded;
   return out;
 }
 

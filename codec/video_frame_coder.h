@@ -55,13 +55,23 @@ FramePlan plan_key_frame(const models::MotionModel& model, int64_t height, int64
 FramePlan plan_frame(const models::MotionModel& model, const models::Planes& picture, const models::Motion::Reference& reference, int quality,
                      bool refresh, int effort, VideoReport& report);
 
+// What the network makes of a picture. The symbols lie on the CPU; vectors are undefined in key frames.
 struct CodedFrame {
-  std::vector<uint8_t> payload;
-  uint32_t checksum = 0;
+  FrameOptions options;
+  at::Tensor vectors, z, y;                 // int32
+  at::Tensor rows_vectors, rows_z, rows_y;  // uint8
   models::Motion::Reference next;
 };
 // Codes a picture (sides multiples of 16, on the device). Adds to `report`.
 CodedFrame encode_frame(const models::MotionModel& model, const models::Planes& picture, const FramePlan& plan, const FrameOptions& options,
                         VideoReport& report);
+
+// The frame as a packet's payload, and the CRC-32C of its symbols. Nothing but the CPU is used, and no libtorch operator: another thread may do it while
+// the next frame is made. Adds to `report`.
+struct FramePayload {
+  std::vector<uint8_t> bytes;
+  uint32_t checksum = 0;
+};
+FramePayload pack_frame(const models::MotionModel& model, const CodedFrame& frame, VideoReport& report);
 
 }  // namespace tessera

@@ -59,13 +59,14 @@ VideoFrameView view_of(const Clip& clip, size_t index) {
   return {{at, at + luma, at + luma + luma / 4}, {clip.width, clip.width / 2, clip.width / 2}, index};
 }
 
-VideoEncoder encoder_for(const VideoSettings& s, const Clip& clip, int quality) {
+VideoEncoder encoder_for(const VideoSettings& s, const Clip& clip, int quality, bool ahead = false) {
   VideoEncoderOptions o;
   o.model = s.model;
   o.format.width = clip.width;
   o.format.height = clip.height;
   o.quality = quality;
   o.scene_cuts = false;
+  o.ahead = ahead;
   o.device = device_of(s.device);
   o.threads = s.threads;
   o.weights_dir = s.weights;
@@ -207,7 +208,7 @@ int speed_of_clips(const VideoSettings& s) {
     double encode = 1e9, decode = 1e9, bytes = 0;
     VideoReport er, dr;
     for (int round = 0; round <= s.repeat; ++round) {  // the first one loads libraries and chooses algorithms
-      VideoEncoder encoder = encoder_for(s, clip, s.quality);
+      VideoEncoder encoder = encoder_for(s, clip, s.quality, true);
       std::vector<VideoPacket> packets;
       const auto t0 = Clock::now();
       for (size_t i = 0; i < clip.frames.size(); ++i) {

@@ -1,4 +1,4 @@
-// tessera-fit-video: overfitted networks for a clip, each idea left out in turn, measured.
+// tessera-fit-video: overfitted networks for a clip, each idea left out or taken in, measured.
 //
 //   tessera-fit-video --clip clip.mkv --crop 128x128+400+200 --frames 16 --group 8 --qualities 20,32,44 --steps 600
 //
@@ -26,7 +26,7 @@ struct Settings {
   uint64_t first = 0, frames = 16;
   uint32_t group = 8;
   std::vector<int> qualities = {20, 32, 44};
-  std::vector<std::string> without = {"", "sine", "affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain"};
+  std::vector<std::string> without = {"", "+sine", "+affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain"};
   int64_t steps = 600;
   int threads = 0, decoder_threads = 0;
 };
@@ -159,7 +159,7 @@ tessera::Status measure(const Settings& s, const Clip& clip, const std::string& 
   const auto info = tessera::inspect(file);
   if (!info) return info.status();
   std::string name = without.empty() ? "nothing" : without;
-  for (char& c : name) c = c == ',' ? '+' : c;
+  for (char& c : name) c = c == ',' ? '/' : c;
   std::printf("%s,%d,%zu,%.5f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3f,%.2f\n", name.c_str(), quality, file.size(),
               8.0 * static_cast<double>(file.size()) / (n * clip.format.width * clip.format.height), psnr[0], psnr[1], psnr[2], (6 * psnr[0] + psnr[1] + psnr[2]) / 8,
               encoding, decoding, info->decode_kmac_per_pixel);
@@ -183,7 +183,7 @@ int run(const Settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Encodes a clip by overfitted networks, ideas left out in turn, and measures it."};
+  CLI::App app{"Encodes a clip by overfitted networks, ideas left out or taken in, and measures it."};
   Settings s;
   app.add_option("--clip", s.clip, "video file")->required();
   app.add_option("--crop", s.crop, "WxH+X+Y, luma samples, even origin");
@@ -191,14 +191,14 @@ int main(int argc, char** argv) {
   app.add_option("--frames", s.frames)->check(CLI::Range(1, 100000));
   app.add_option("--group", s.group, "frames of a group")->check(CLI::Range(1, 255));
   app.add_option("--qualities", s.qualities)->delimiter(',')->check(CLI::Range(0, 63));
-  app.add_option("--without", s.without, "ideas to leave out, one list a point, joined by '+': nothing, sine, plain+even, ...")->delimiter(',');
+  app.add_option("--without", s.without, "ideas to leave out, or with a + to take in; one list a point, joined by '/': nothing, skip, plain/even, +sine, ...")->delimiter(',');
   app.add_option("--steps", s.steps, "of the first group's training")->check(CLI::Range(int64_t{1}, tessera::kMaxFitSteps));
   app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
   app.add_option("--decoder-threads", s.decoder_threads, "0: all cores");
   app.add_option("--device", s.device)->check(CLI::IsMember({"cpu", "cuda"}));
   CLI11_PARSE(app, argc, argv);
   for (std::string& list : s.without) {
-    for (char& c : list) c = c == '+' ? ',' : c;
+    for (char& c : list) c = c == '/' ? ',' : c;
   }
   return run(s);
 }

@@ -76,7 +76,7 @@ class Run {
     judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adam);
     batches_ = std::make_unique<AudioBatches>(options.data, recipe.config.sample_rate, recipe.config.channels, device_);
     if (!options.eval.empty()) eval_ = std::make_unique<AudioBatches>(options.eval, recipe.config.sample_rate, recipe.config.channels, device_);
-    sums_ = at::zeros({10}, flat_->master.options());
+    sums_ = at::zeros({11}, flat_->master.options());
     fade_ = at::ones({}, flat_->master.options());
     if (!options.resume.empty()) load_checkpoint(options.resume);
     say("parameters " + std::to_string(flat_->size()) + ", discriminators " + std::to_string(judge_flat_->size()) + ", encode " +
@@ -127,9 +127,16 @@ class Run {
       judge_optimizer_->step(judge_flat_->gradient());
       judge_loss = loss.detach();
     }
-    const SpectralLoss::Terms distance = spectral_(out.y, x);
+    // The distances hear magnitudes only: two channels can each be right and cancel in their sum. A third channel, a mixture of the two that
+    // is drawn anew for each segment, hears what they have in common.
+    const auto with_mixture = [&, angle = at::rand({phase.batch, 1, 1}, x.options()) * M_PI](const at::Tensor& signal) {
+      if (signal.size(1) != 2) return signal;
+      return at::cat({signal, signal.narrow(1, 0, 1) * at::cos(angle) + signal.narrow(1, 1, 1) * at::sin(angle)}, 1);
+    };
+    const SpectralLoss::Terms distance = spectral_(with_mixture(out.y), with_mixture(x));
     const at::Tensor wave = (out.y - x).abs().mean();
     at::Tensor loss = recipe_.mel * distance.mel + recipe_.stft * distance.stft + recipe_.wave * wave + recipe_.quantizer * out.quantizer_loss;
+    if (recipe_.multi > 0) loss = loss + recipe_.multi * distance.multi;
     if (recipe_.complex > 0) loss = loss + recipe_.complex * distance.complex;
     at::Tensor loud = at::zeros({}, x.options());
     if (recipe_.loudness > 0) {
@@ -153,7 +160,7 @@ class Run {
     optimizer_->step(flat_->gradient());
     // A step whose loss is not finite changed nothing, and must not spoil the log.
     const at::Tensor parts = at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), out.quantizer_loss.detach(), judge_loss, fool.detach(),
-                          match.detach(), loud.detach(), at::ones_like(judge_loss), distance.complex.detach()});
+                          match.detach(), loud.detach(), at::ones_like(judge_loss), distance.complex.detach(), distance.multi.detach()});
     sums_.add_(at::where(at::isfinite(parts.sum()), parts, at::zeros_like(parts)));
   }
 
@@ -201,9 +208,9 @@ class Run {
     sums_.zero_();
     const float* v = s.const_data_ptr<float>();
     const double n = std::max(1.f, v[8]), skipped = optimizer_->skipped.cpu().item<float>();
-    char line[240];
-    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f complex %.4f loudness %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
-                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[9] / n, v[7] / n, v[3] / n, rate_now_, skipped, audio_per_second);
+    char line[300];
+    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
+                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[10] / n, v[9] / n, v[7] / n, v[3] / n, rate_now_, skipped, audio_per_second);
     std::string text = line;
     if (phase.adversarial) {
       std::snprintf(line, sizeof line, " judge %.3f fool %.3f match %.4f judge_skipped %.0f", v[4] / n, v[5] / n, v[6] / n,
@@ -321,7 +328,7 @@ class Run {
     const at::NoGradGuard no_grad;
     flat_->bind_values(optimizer_->average);
     for (int64_t levels = 1; levels <= recipe_.config.quantizer.levels; levels *= 2) {
-      double mel = 0, stft = 0, loud = 0, complex = 0;
+      double mel = 0, stft = 0, loud = 0, complex = 0, multi = 0;
       for (int64_t i = 0; i < eval_->clips(); ++i) {
         const at::Tensor original = eval_->clip(i, 10 * recipe_.config.sample_rate), x = models::audio::pad_to(original, recipe_.config.hop);
         const at::Tensor y = network_.forward(x, at::full({1}, static_cast<double>(levels), x.options()), false).y;
@@ -329,15 +336,16 @@ class Run {
         mel += t.mel.item<double>();
         stft += t.stft.item<double>();
         complex += t.complex.item<double>();
+        multi += t.multi.item<double>();
         loud += loudness_(y, x).item<double>();
         const at::Tensor raw = (y[0].narrow(1, 0, original.size(2)).t() * 32768).round().clamp(-32768, 32767).to(at::kShort).cpu().contiguous();
         std::ofstream out(options_.out + "/clip" + std::to_string(i) + "_levels" + std::to_string(levels) + ".s16", std::ios::binary);
         out.write(static_cast<const char*>(raw.const_data_ptr()), static_cast<std::streamsize>(raw.nbytes()));
       }
       const double n = static_cast<double>(eval_->clips());
-      char line[160];
-      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f complex %.4f loudness %.4f", static_cast<long long>(levels),
-                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, complex / n, loud / n);
+      char line[200];
+      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f", static_cast<long long>(levels),
+                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, multi / n, complex / n, loud / n);
       say(line);
     }
   }
@@ -367,7 +375,7 @@ std::string AudioRecipe::to_json() const {
   ordered_json j = ordered_json::parse(common.to_json());
   j["config"] = ordered_json::parse(config.to_json());
   j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
-  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
+  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"multi", multi}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
   j["lapped_latents"] = lapped_latents;
   j["all_levels"] = all_levels;
   j["adversarial_warmup"] = adversarial_warmup;
@@ -428,11 +436,12 @@ AudioRecipe load_audio_recipe(const std::string& path) {
     }
     if (j.contains("losses")) {
       const json& l = j["losses"];
-      check(l, {"mel", "stft", "wave", "complex", "loudness", "quantizer", "adversarial", "feature"});
+      check(l, {"mel", "stft", "wave", "complex", "multi", "loudness", "quantizer", "adversarial", "feature"});
       r.mel = l.value("mel", r.mel);
       r.stft = l.value("stft", r.stft);
       r.wave = l.value("wave", r.wave);
       r.complex = l.value("complex", r.complex);
+      r.multi = l.value("multi", r.multi);
       r.loudness = l.value("loudness", r.loudness);
       r.quantizer = l.value("quantizer", r.quantizer);
       r.adversarial = l.value("adversarial", r.adversarial);

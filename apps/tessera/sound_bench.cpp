@@ -36,6 +36,7 @@ Result<SoundTimes> time_sound(const std::string& file, double bit_rate, const Be
   encoding.model = options.model.empty() ? choose_audio_model(channels, bit_rate) : options.model;
   encoding.channels = encoding.model == "speech" ? 1 : channels;
   encoding.weights_dir = options.common.weights_dir;
+  encoding.effort = options.effort;
   SoundTimes row;
   row.file = file;
   row.model = encoding.model;

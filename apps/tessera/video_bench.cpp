@@ -68,6 +68,7 @@ Result<VideoTimes> time_video(const std::string& file, int quality, double bit_r
   encoding.quality = quality;
   encoding.bit_rate = bit_rate;
   encoding.effort = options.effort;
+  encoding.ahead = options.common.threads != 1;
   encoding.device = options.common.device;
   encoding.threads = options.common.threads;
   encoding.weights_dir = options.common.weights_dir;

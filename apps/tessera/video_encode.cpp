@@ -188,6 +188,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   StreamOut out(job);
   VideoEncoderOptions encoding = encoder_options(options, timing, threads);
   encoding.index = !out.matroska();  // it has an index of its own
+  encoding.ahead = threads != 1 && job.output != "-";  // into a pipe each packet leaves before the next frame is read
   const double rate = timing.format.frame_rate();
   const double total = reader->properties().duration.value_or(0) * rate;
   const auto show = [&](double frames) { return !progress || progress(total > 0 ? std::min(1.0, frames / total) : 0); };
@@ -226,8 +227,8 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
     stopped = frames.status();
   }
   const VideoReport& report = encoder->report();
-  if (sent == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
   TESSERA_RETURN_IF_ERROR(encoder->flush());
+  if (report.frames == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
   TESSERA_RETURN_IF_ERROR(out.write_ready(*encoder));
   TESSERA_RETURN_IF_ERROR(out.finish());
   if (!stopped.ok()) return {stopped.code(), stopped.message() + fmt::format("; the {} frames before are coded", report.frames)};

@@ -40,15 +40,20 @@ void CodeSearch::begin(std::span<const float> latents) {
   if (latents.size() % static_cast<size_t>(q.dim) != 0) throw std::invalid_argument("audio: latents of another shape");
   frames_ = static_cast<int64_t>(latents.size()) / q.dim;
   chosen_.clear();
+  choices_.clear();
+  latents_.assign(latents.begin(), latents.end());
   residual_.resize(latents.size());
   const int64_t d = q.dim / q.groups;
+  double energy = 0;
+  for (const float v : latents) energy += double{v} * v;
+  distance_.assign(1, energy);
   float* out = residual_.data();
   for (int64_t g = 0; g < q.groups; ++g) {
     for (int64_t t = 0; t < frames_; ++t, out += d) std::copy_n(latents.data() + t * q.dim + g * d, d, out);
   }
 }
 
-void CodeSearch::search(int64_t level) {
+void CodeSearch::find_nearest(int64_t level) {
   const QuantizerConfig& q = model_->config.quantizer;
   const int64_t d = q.dim / q.groups;
   thread_local std::vector<float> scores;  // [n][K]; shared, so that many packets can wait with their search
@@ -70,11 +75,19 @@ void CodeSearch::search(int64_t level) {
     }
   }
   chosen_.push_back(std::move(chosen));
+  double energy = 0;
+  for (const float v : residual_) energy += double{v} * v;
+  distance_.push_back(energy);
+}
+
+double CodeSearch::distance(int64_t levels) {
+  if (levels > 0) level(levels - 1);
+  return distance_[static_cast<size_t>(levels)];
 }
 
 std::span<const uint16_t> CodeSearch::level(int64_t number) {
   if (number < 0 || number >= model_->config.quantizer.levels) throw std::invalid_argument("audio: no such number of levels");
-  while (static_cast<int64_t>(chosen_.size()) <= number) search(static_cast<int64_t>(chosen_.size()));
+  while (static_cast<int64_t>(chosen_.size()) <= number) find_nearest(static_cast<int64_t>(chosen_.size()));
   return chosen_[static_cast<size_t>(number)];
 }
 
@@ -88,6 +101,30 @@ std::vector<uint16_t> CodeSearch::indices(int64_t levels) {
   return out;
 }
 
+const IndexChoice& CodeSearch::choice(int64_t levels) {
+  const auto known = choices_.find(levels);
+  if (known != choices_.end()) return known->second;
+  IndexChoice made;
+  if (search_ != nullptr && levels <= model_->index->levels()) {
+    made = (*search_)(latents_, frames_, levels, options_);
+  } else {
+    made.indices = indices(levels);
+    made.left = latents_;
+    const std::vector<float> covered = look_up(*model_, made.indices, levels);
+    for (size_t i = 0; i < covered.size(); ++i) made.left[i] -= covered[i];
+  }
+  return choices_.emplace(levels, std::move(made)).first->second;
+}
+
+const std::vector<uint16_t>& CodeSearch::chosen(int64_t levels) { return choice(levels).indices; }
+
+std::vector<uint16_t> CodeSearch::further(int64_t levels) {
+  CodeSearch more(model_);
+  more.begin(choice(levels).left);
+  more.find_nearest(levels);
+  return std::move(more.chosen_.front());
+}
+
 void add_codes(const SpeechModel& model, int64_t level, const uint16_t* index, float* z) {
   const QuantizerConfig& q = model.config.quantizer;
   const int64_t d = q.dim / q.groups;
@@ -95,6 +132,14 @@ void add_codes(const SpeechModel& model, int64_t level, const uint16_t* index, f
   for (int64_t g = 0; g < q.groups; ++g, codes += q.codes * d, z += d) {
     for (int64_t i = 0; i < d; ++i) z[i] += codes[index[g] * d + i];
   }
+}
+
+std::optional<IndexSearch> index_search(const SpeechModel& model) {
+  if (!model.index) return std::nullopt;
+  const QuantizerConfig& q = model.config.quantizer;
+  const int64_t d = q.dim / q.groups;
+  const size_t size = static_cast<size_t>(model.index->levels() * q.groups * q.codes * d);
+  return IndexSearch(*model.index, {model.codebooks.const_data_ptr<float>(), size}, d);
 }
 
 std::vector<float> look_up(const SpeechModel& model, std::span<const uint16_t> indices, int64_t levels) {

@@ -91,6 +91,7 @@ class IndexModel {
   int64_t stored_bytes() const;
 
  private:
+  friend class IndexSearch;  // index_search.h
   explicit IndexModel(std::shared_ptr<const detail::IndexTables> tables) : tables_(std::move(tables)) {}
   std::shared_ptr<const detail::IndexTables> tables_;
 };

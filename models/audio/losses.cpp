@@ -34,7 +34,7 @@ SpectralLoss::SpectralLoss(int64_t sample_rate, at::Device device) {
   int64_t bands = 5;
   for (int64_t window = 32; window <= 2048; window *= 2, bands *= 2) {
     Scale s{window, Frontend(window / 4, window, false), mel_filters(sample_rate, window, bands).t().contiguous().to(device),
-            std::sqrt(0.375 * static_cast<double>(window)), window == 512 || window == 2048};
+            std::sqrt(0.375 * static_cast<double>(window)), window == 512 || window == 2048, window >= 512};
     s.frontend.to(device);
     scales_.push_back(std::move(s));
   }
@@ -71,6 +71,12 @@ SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const at::Tens
     }
     const Spectrum sy = spectrum(y);
     add(out.mel, (log_mel(sy.magnitude) - log_mel_x).abs().mean());
+    if (s.multi) {
+      const at::Tensor difference = (sy.magnitude - sx.magnitude).square().sum({2, 3}), whole = sx.magnitude.square().sum({2, 3});
+      const at::Tensor convergence = at::sqrt((difference + 1e-6) / (whole + 1e-3)).mean();
+      const auto log = [](const at::Tensor& m) { return at::log(m.clamp_min(1e-5)); };
+      add(out.multi, (convergence + (log(sy.magnitude) - log(sx.magnitude)).abs().mean()) * (1.0 / 3));
+    }
     if (s.stft) {
       add(out.stft, (log_power(sy.magnitude) - log_x).abs().mean() + (sy.magnitude - sx.magnitude).abs().mean());
       // Relative to the size of the spectrum, so that quiet segments count as much.

@@ -4,7 +4,8 @@
 // a quarter, 5 to 320 mel bands, mean absolute difference of log10 magnitudes (floor 1e-5), summed over the windows. The STFT distance
 // adds, for windows of 2048 and 512, the mean absolute differences of log10 powers and of magnitudes. The complex distance compares,
 // for the same windows, complex spectra whose magnitudes are raised to the power 0.3: the only term that hears phase (a compression as in
-// Ephrat et al., arXiv 1804.03619).
+// Ephrat et al., arXiv 1804.03619). The multi-resolution STFT distance is that of Yamamoto et al., ICASSP 2020: spectral convergence plus mean
+// absolute difference of natural log magnitudes, mean over windows of 512, 1024 and 2048.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -24,7 +25,7 @@ class SpectralLoss {
   SpectralLoss(int64_t sample_rate, at::Device device);
 
   struct Terms {
-    at::Tensor mel, stft, complex;  // scalars
+    at::Tensor mel, stft, complex, multi;  // scalars
   };
   // y, x [B,C,T]; gradients flow to y only.
   Terms operator()(const at::Tensor& y, const at::Tensor& x) const;
@@ -35,7 +36,7 @@ class SpectralLoss {
     Frontend frontend;
     at::Tensor mel;    // [F, bands]
     double magnitude;  // undoes the front end's scaling: magnitudes as of a plain Hann-windowed transform
-    bool stft;
+    bool stft, multi;
   };
   std::vector<Scale> scales_;
 };

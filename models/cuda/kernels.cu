@@ -1,11 +1,12 @@
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 
 #include "models/cuda/kernels.cuh"
 
 namespace tessera::models::cuda {
 namespace {
 
-// 16 bytes of channels: eight bfloat16 or four float32.
+// 16 bytes of channels: eight bfloat16 or float16, or four float32.
 template <class T>
 struct Pack;
 template <>
@@ -25,6 +26,29 @@ struct Pack<__nv_bfloat16> {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const __nv_bfloat162 two = __floats2bfloat162_rn(f[2 * i], f[2 * i + 1]);
+      u[i] = *reinterpret_cast<const uint32_t*>(&two);
+    }
+    raw = make_uint4(u[0], u[1], u[2], u[3]);
+  }
+};
+template <>
+struct Pack<__half> {
+  static constexpr int size = 8;
+  uint4 raw;
+  __device__ void unpack(float* f) const {
+    const uint32_t u[4] = {raw.x, raw.y, raw.z, raw.w};
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const float2 two = __half22float2(*reinterpret_cast<const __half2*>(&u[i]));
+      f[2 * i] = two.x;
+      f[2 * i + 1] = two.y;
+    }
+  }
+  __device__ void pack(const float* f) {
+    uint32_t u[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const __half2 two = __floats2half2_rn(f[2 * i], f[2 * i + 1]);
       u[i] = *reinterpret_cast<const uint32_t*>(&two);
     }
     raw = make_uint4(u[0], u[1], u[2], u[3]);
@@ -316,48 +340,52 @@ cudaError_t launch_weight(const void* dy, const void* x, float* grad, int n, int
   return cudaGetLastError();
 }
 
+// Calls body with a null pointer of the element type.
+template <class Body>
+cudaError_t by_type(Element type, Body body) {
+  switch (type) {
+    case Element::float32:
+      return body(static_cast<const float*>(nullptr));
+    case Element::bfloat16:
+      return body(static_cast<const __nv_bfloat16*>(nullptr));
+    case Element::float16:
+      return body(static_cast<const __half*>(nullptr));
+  }
+  return cudaErrorInvalidValue;
+}
+
 }  // namespace
 
 cudaError_t depthwise_forward(const void* x, const void* w, const void* b, void* out, int n, int h, int width, int c, float slope,
-                              bool bf16, cudaStream_t stream) {
-  return bf16 ? launch_depthwise<__nv_bfloat16, 0>(x, nullptr, w, b, out, n, h, width, c, slope, stream)
-              : launch_depthwise<float, 0>(x, nullptr, w, b, out, n, h, width, c, slope, stream);
+                              Element type, cudaStream_t stream) {
+  return by_type(type, [&]<class T>(const T*) { return launch_depthwise<T, 0>(x, nullptr, w, b, out, n, h, width, c, slope, stream); });
 }
 
 cudaError_t depthwise_backward_input(const void* dy, const void* x, const void* w, void* dx, int n, int h, int width, int c,
-                                     float slope, bool bf16, cudaStream_t stream) {
-  return bf16 ? launch_depthwise<__nv_bfloat16, 1>(dy, x, w, nullptr, dx, n, h, width, c, slope, stream)
-              : launch_depthwise<float, 1>(dy, x, w, nullptr, dx, n, h, width, c, slope, stream);
+                                     float slope, Element type, cudaStream_t stream) {
+  return by_type(type, [&]<class T>(const T*) { return launch_depthwise<T, 1>(dy, x, w, nullptr, dx, n, h, width, c, slope, stream); });
 }
 
-cudaError_t depthwise_backward_weight(const void* dy, const void* x, float* grad, int n, int h, int width, int c, float slope,
-                                      bool bf16, cudaStream_t stream) {
-  return bf16 ? launch_weight<__nv_bfloat16>(dy, x, grad, n, h, width, c, slope, stream)
-              : launch_weight<float>(dy, x, grad, n, h, width, c, slope, stream);
+cudaError_t depthwise_backward_weight(const void* dy, const void* x, float* grad, int n, int h, int width, int c,
+                                      float slope, Element type, cudaStream_t stream) {
+  return by_type(type, [&]<class T>(const T*) { return launch_weight<T>(dy, x, grad, n, h, width, c, slope, stream); });
 }
 
-cudaError_t gate_forward(const void* x, void* out, int64_t rows, int c, float limit, bool bf16, cudaStream_t stream) {
-  const int64_t total = rows * (c / (bf16 ? 8 : 4));
-  const unsigned blocks = static_cast<unsigned>((total + 255) / 256);
-  if (bf16) {
-    gate_kernel<<<blocks, 256, 0, stream>>>(static_cast<const __nv_bfloat16*>(x), static_cast<__nv_bfloat16*>(out), rows, c, limit);
-  } else {
-    gate_kernel<<<blocks, 256, 0, stream>>>(static_cast<const float*>(x), static_cast<float*>(out), rows, c, limit);
-  }
-  return cudaGetLastError();
+cudaError_t gate_forward(const void* x, void* out, int64_t rows, int c, float limit, Element type, cudaStream_t stream) {
+  return by_type(type, [&]<class T>(const T*) {
+    const int64_t total = rows * (c / Pack<T>::size);
+    gate_kernel<<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(static_cast<const T*>(x), static_cast<T*>(out), rows, c, limit);
+    return cudaGetLastError();
+  });
 }
 
-cudaError_t gate_backward(const void* dy, const void* x, void* dx, int64_t rows, int c, float limit, bool bf16, cudaStream_t stream) {
-  const int64_t total = rows * (c / (bf16 ? 8 : 4));
-  const unsigned blocks = static_cast<unsigned>((total + 255) / 256);
-  if (bf16) {
-    gate_backward_kernel<<<blocks, 256, 0, stream>>>(static_cast<const __nv_bfloat16*>(dy), static_cast<const __nv_bfloat16*>(x),
-                                                     static_cast<__nv_bfloat16*>(dx), rows, c, limit);
-  } else {
-    gate_backward_kernel<<<blocks, 256, 0, stream>>>(static_cast<const float*>(dy), static_cast<const float*>(x), static_cast<float*>(dx),
-                                                     rows, c, limit);
-  }
-  return cudaGetLastError();
+cudaError_t gate_backward(const void* dy, const void* x, void* dx, int64_t rows, int c, float limit, Element type, cudaStream_t stream) {
+  return by_type(type, [&]<class T>(const T*) {
+    const int64_t total = rows * (c / Pack<T>::size);
+    gate_backward_kernel<<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(static_cast<const T*>(dy), static_cast<const T*>(x),
+                                                                                         static_cast<T*>(dx), rows, c, limit);
+    return cudaGetLastError();
+  });
 }
 
 cudaError_t sample_crops(const uint8_t* pack, const int64_t* offset, const int32_t* width, const int32_t* height, const int64_t* index,

@@ -12,14 +12,23 @@ namespace tessera::models::cuda {
 namespace {
 
 cudaStream_t stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
-bool is_bf16(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
+Element element_of(const at::Tensor& x) {
+  switch (x.scalar_type()) {
+    case at::kBFloat16:
+      return Element::bfloat16;
+    case at::kHalf:
+      return Element::float16;
+    default:
+      return Element::float32;
+  }
+}
 int dim(const at::Tensor& x, int64_t i) { return static_cast<int>(x.size(i)); }
 
 at::Tensor dw_forward(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, double slope) {
   at::Tensor out = at::empty_like(x);
   const at::Tensor wc = w.contiguous(), bc = b.contiguous();
   C10_CUDA_CHECK(depthwise_forward(x.const_data_ptr(), wc.const_data_ptr(), bc.const_data_ptr(), out.data_ptr(), dim(x, 0), dim(x, 1),
-                                   dim(x, 2), dim(x, 3), static_cast<float>(slope), is_bf16(x), stream()));
+                                   dim(x, 2), dim(x, 3), static_cast<float>(slope), element_of(x), stream()));
   return out;
 }
 
@@ -27,14 +36,14 @@ at::Tensor dw_backward_input(const at::Tensor& dy, const at::Tensor& x, const at
   at::Tensor dx = at::empty_like(x);
   const at::Tensor wc = w.contiguous();
   C10_CUDA_CHECK(depthwise_backward_input(dy.const_data_ptr(), x.const_data_ptr(), wc.const_data_ptr(), dx.data_ptr(), dim(x, 0),
-                                          dim(x, 1), dim(x, 2), dim(x, 3), static_cast<float>(slope), is_bf16(x), stream()));
+                                          dim(x, 1), dim(x, 2), dim(x, 3), static_cast<float>(slope), element_of(x), stream()));
   return dx;
 }
 
 at::Tensor dw_backward_weight(const at::Tensor& dy, const at::Tensor& x, double slope) {
   at::Tensor grad = at::zeros({10, x.size(3)}, x.options().dtype(at::kFloat));
   C10_CUDA_CHECK(depthwise_backward_weight(dy.const_data_ptr(), x.const_data_ptr(), grad.data_ptr<float>(), dim(x, 0), dim(x, 1),
-                                           dim(x, 2), dim(x, 3), static_cast<float>(slope), is_bf16(x), stream()));
+                                           dim(x, 2), dim(x, 3), static_cast<float>(slope), element_of(x), stream()));
   return grad;
 }
 
@@ -45,14 +54,14 @@ at::Tensor gate(const at::Tensor& x, double limit) {
   shape.back() /= 2;
   at::Tensor out = at::empty(shape, x.options());
   C10_CUDA_CHECK(gate_forward(x.const_data_ptr(), out.data_ptr(), out.numel() / shape.back(), static_cast<int>(shape.back()),
-                              limit_or_none(limit), is_bf16(x), stream()));
+                              limit_or_none(limit), element_of(x), stream()));
   return out;
 }
 
 at::Tensor gate_grad(const at::Tensor& dy, const at::Tensor& x, double limit) {
   at::Tensor dx = at::empty_like(x);
   C10_CUDA_CHECK(gate_backward(dy.const_data_ptr(), x.const_data_ptr(), dx.data_ptr(), dy.numel() / dy.size(-1),
-                               static_cast<int>(dy.size(-1)), limit_or_none(limit), is_bf16(x), stream()));
+                               static_cast<int>(dy.size(-1)), limit_or_none(limit), element_of(x), stream()));
   return dx;
 }
 

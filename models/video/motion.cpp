@@ -35,6 +35,9 @@ at::Tensor pad4(const at::Tensor& x) {
   return h + w == 0 ? x : at::constant_pad_nd(x, {0, 0, 0, w, 0, h});
 }
 
+// The codec's own bounds: nothing of a picture on which the network fails becomes infinite.
+constexpr double kLatentBound = 32767, kFeatureBound = 1e4;
+
 Planes plus(const Planes& a, const Planes& b) { return {a.y + b.y, a.uv + b.uv}; }
 // Errors beyond the whole range of samples grow as their magnitude: a picture on which the network fails must not outweigh all others.
 at::Tensor squared(const at::Tensor& error) {
@@ -129,6 +132,12 @@ void Motion::to(at::Device device) {
   for (auto* layer : prior_.linears()) layer->to(device);
   for (auto* layer : prior_.depthwises()) layer->to(device);
   for (auto* table : prior_.tables()) table->to(device);
+}
+
+void Motion::use_half() {
+  for (Param& p : params_.list()) {
+    if (p.kind != ParamKind::fine) p.tensor.set_data(p.tensor.to(at::kHalf));
+  }
 }
 
 Motion::Context Motion::key_context(int64_t batch, int64_t height, int64_t width, const Level&) const {
@@ -238,7 +247,8 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
     f.vector_rows = at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1);
     f.bits_v = sum_of(vector_bits(f.vector_symbols, f.vector_rows));
   }
-  const auto [y, z] = analysis(x, context, level);
+  auto [y, z] = analysis(x, context, level);
+  y = clamp_ste(y, -kLatentBound, kLatentBound);
   const at::Tensor z_hat = round_ste(z);
   f.hyper_rows = prior_.hyper_rows(context.input_state, level, options.mode);
   f.hyper_symbols = rate_of(z, z_hat);
@@ -267,7 +277,7 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
   const Planes error = minus(options.noise ? decoded.picture : clamped, x);
   f.mse = at::cat({squared(error.y).mean({2, 3}), squared(error.uv).mean({2, 3})}, 1);
   const at::Tensor news = f.vector_symbols.defined() ? f.vector_symbols : at::zeros({y.size(0), y.size(1), y.size(2), 10}, y.options());
-  f.next = {clamped, decoded.feature, y_hat, gain, prior_.next_state(rows.feature, context.state, symbols, news, options.mode)};
+  f.next = {clamped, clamp_ste(decoded.feature, -kFeatureBound, kFeatureBound), y_hat, gain, prior_.next_state(rows.feature, context.state, symbols, news, options.mode)};
   return f;
 }
 
@@ -288,7 +298,6 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     at::Tensor keep;
     if (t > 0 && drop > 0) keep = at::rand({b, 1, 1, 1}, qt.options()) >= drop;
     const Frame f = code(frames[t], reference, t > 0 ? vectors[t - 1] : VectorField{}, level, options, keep);
-    reference = f.next;
     // PSNR is quoted as (6 Y + Cb + Cr) / 8 of the planes' decibels, i.e. a geometric mean of errors; the floor (63 dB) keeps flat
     // chroma from ruling the gradient, the arithmetic share keeps every plane in sight.
     const at::Tensor safe = f.mse + 5e-7;
@@ -299,7 +308,13 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor lambda_t = lambda(qt);
     const at::Tensor weight = (lambda_t * 100).pow(-0.35);  // keeps the fine qualities from dominating the gradient
     constexpr double kKnee = 20;  // several times the loss of the hardest pictures at the finest quality
-    const at::Tensor loss = tamed((bits + side + lambda_t * 65025.0 * distortion) * weight, kKnee).mean();
+    const at::Tensor each = (bits + side + lambda_t * 65025.0 * distortion) * weight;
+    const at::Tensor loss = tamed(each, kKnee).mean();
+    // Where the network fails it also magnifies: through several such frames the gradient grows until it drowns that of all other samples. A failed
+    // frame gives none to the frames before it.
+    const at::Tensor sound = (each < kKnee).reshape({b, 1, 1, 1});
+    const auto cut = [&](const at::Tensor& x) { return x.defined() ? at::where(sound, x, x.detach()) : x; };
+    reference = {{cut(f.next.picture.y), cut(f.next.picture.uv)}, cut(f.next.feature), cut(f.next.latents), f.next.gain, cut(f.next.state)};
     total = t == 0 ? loss : total + loss;
     const at::Tensor row = at::stack({bits.mean(), side.mean(), log_mse.mean() * (1 / std::log(10.0)), at::ones({}, bits.options())});
     stats.push_back(row.detach());

@@ -45,6 +45,8 @@ class Motion {
   const TemporalPrior& prior() const { return prior_; }
   at::Tensor blend() const { return blend_; }
   void to(at::Device device);  // parameters and frozen layers
+  // The pixel path in float16, for GPUs: its weights are stored so anyway, and activations are bounded. Scales and the entropy path stay as they are.
+  void use_half();
 
   // What a frame leaves to the next one. Only `state` belongs to the entropy path.
   struct Reference {

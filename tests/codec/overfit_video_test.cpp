@@ -60,9 +60,9 @@ TEST(OverfitVideo, MoreStepsAreBetter) {
   EXPECT_GT(mean_psnr(clip, decoded(kNoWeights, encoded(fitted(4, 300), clip))), mean_psnr(clip, decoded(kNoWeights, encoded(fitted(4, 30), clip))) + 2);
 }
 
-TEST(OverfitVideo, EachIdeaCanBeLeftOut) {
+TEST(OverfitVideo, EachIdeaCanBeLeftOutOrTakenIn) {
   const Clip clip = moving_clip(48, 32, 6);
-  for (const char* idea : {"sine", "affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain", "plain,even,entropy,rounding"}) {
+  for (const char* idea : {"+sine", "+affine", "+sine,+affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain", "plain,even,entropy,rounding"}) {
     VideoEncoderOptions options = fitted(3, 20);
     options.fit_without = idea;
     const VideoStream stream = encoded(options, clip);
@@ -258,8 +258,8 @@ TEST(OverfitVideoConfig, SuitsSizeAndQuality) {
   for (const auto& [width, height] : {std::pair(1u, 1u), {64u, 64u}, {640u, 360u}, {1280u, 720u}, {3840u, 2160u}}) {
     int64_t before = 0;
     for (const int quality : {0, 20, 40, 63}) {
-      for (const char* without : {"", "plain", "even"}) {
-        const auto config = overfit_video_config(height, width, 16, quality, *OverfitVideoIdeas::without(without));
+      for (const char* without : {"", "plain", "even", "+sine,+affine"}) {
+        const auto config = overfit_video_config(height, width, 16, quality, *OverfitVideoIdeas::changed(without));
         EXPECT_FALSE(models::inr::problem(config)) << width << " " << quality << " " << without;
         EXPECT_LE(config.macs(), 5000);
         if (*without != '\0') continue;

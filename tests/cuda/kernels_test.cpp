@@ -1,4 +1,4 @@
-// The training kernels against libtorch's own operators, in float32 and bfloat16, over odd sizes.
+// The training kernels against libtorch's own operators, in float32, bfloat16 and float16, over odd sizes.
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -27,7 +27,7 @@ class Kernels : public ::testing::TestWithParam<Case> {
     if (!load_cuda(&why)) GTEST_SKIP() << why;
     at::manual_seed(7);
   }
-  double tolerance() const { return GetParam().type == at::kFloat ? 2e-6 : 8e-3; }
+  double tolerance() const { return GetParam().type == at::kFloat ? 2e-6 : GetParam().type == at::kHalf ? 1e-3 : 8e-3; }
 };
 
 TEST_P(Kernels, Depthwise) {
@@ -88,7 +88,7 @@ TEST_P(Kernels, GateWithLimit) {
 INSTANTIATE_TEST_SUITE_P(Sizes, Kernels,
                          ::testing::Values(Case{2, 32, 32, 256, 0.01, at::kBFloat16}, Case{1, 16, 16, 320, 0.01, at::kFloat},
                                            Case{3, 5, 7, 64, 0.01, at::kBFloat16}, Case{1, 1, 1, 8, 1.0, at::kFloat},
-                                           Case{1, 9, 33, 192, 1.0, at::kFloat}, Case{2, 4, 4, 128, 1.0, at::kBFloat16}));
+                                           Case{1, 9, 33, 192, 1.0, at::kFloat}, Case{2, 9, 17, 96, 0.01, at::kHalf}, Case{1, 1, 3, 8, 1.0, at::kHalf}, Case{2, 4, 4, 128, 1.0, at::kBFloat16}));
 
 }  // namespace
 }  // namespace tessera::models

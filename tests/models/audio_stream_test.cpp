@@ -148,7 +148,13 @@ TEST_P(AudioStream, CodesAgreeWithTheQuantizer) {
     const at::Tensor values = network.quantizer().decode(expected);
     for (size_t i = 0; i < latents.size(); ++i) ASSERT_NEAR(latents[i], values.const_data_ptr<float>()[i], 1e-5);
   }
-  EXPECT_THROW(search.level(q.levels), std::invalid_argument);
+  EXPECT_THROW(search.indices(q.levels + 1), std::invalid_argument);
+  // Without paths what is transmitted are the nearest codes, and a further level goes on from them.
+  EXPECT_EQ(search.chosen(1), search.indices(1));
+  const std::vector<uint16_t> two = search.indices(2), further = search.further(1);
+  for (size_t t = 0, g = static_cast<size_t>(q.groups); t < 33; ++t) {
+    for (size_t i = 0; i < g; ++i) ASSERT_EQ(further[t * g + i], two[(2 * t + 1) * g + i]);
+  }
   EXPECT_THROW(search.begin(std::vector<float>(3)), std::invalid_argument);
 }
 

@@ -1,0 +1,26 @@
+#include "codec/side_queue.h"
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+namespace tessera {
+
+QueueMark mark_queue(at::Device device) {
+  if (device.is_cpu()) return nullptr;
+  auto mark = std::make_shared<c10::Event>(device.type());
+  mark->record(c10::impl::VirtualGuardImpl(device.type()).getStream(device));
+  return mark;
+}
+
+SideQueue::SideQueue(at::Device device) {
+  if (!device.is_cpu()) guard_.emplace(c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device));
+}
+
+void SideQueue::wait(const QueueMark& mark) const {
+  if (guard_ && mark) mark->block(guard_->current_stream());
+}
+
+void SideQueue::borrow(const at::Tensor& tensor) const {
+  if (guard_ && tensor.defined()) tensor.record_stream(guard_->current_stream());
+}
+
+}  // namespace tessera
