@@ -6,6 +6,7 @@
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "codec/overfit_payload.h"
+#include "codec/overfit_video.h"
 #include "codec/tiling.h"
 #include "codec/video_format.h"
 
@@ -132,6 +133,14 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
       const auto sections = bitstream::read_sections(parsed->packets[0].packet.payload, parsed->packets[0].offset);
       if (!sections.ok()) return sections.status();
       info.decode_kmac_per_pixel = read_overfit_config(*sections, outputs_of(h.picture.channels)).macs() / 1000;
+    } else if (h.kind == bitstream::MediaKind::video && h.model_name == kOverfitVideo) {
+      if (!check_overfit_video(h).ok()) throw Failure{{ErrorCode::model_missing, "another revision"}};
+      for (const bitstream::PacketView& view : parsed->packets) {  // the work of the first group stands for all
+        if (view.packet.kind != bitstream::PacketKind::key) continue;
+        info.decode_kmac_per_pixel = read_overfit_video_config(view.packet.payload).macs() / 1000;
+        break;
+      }
+      info.predicted_memory = overfit_video_memory(h.picture);
     } else if (h.kind == bitstream::MediaKind::video) {
       const double macs = find_video_model(folder, h.model_name, h.model_hash, Device::cpu)->network.decode_macs();
       info.decode_kmac_per_pixel = macs / 1000;

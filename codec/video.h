@@ -68,15 +68,20 @@ struct VideoFrame {
 };
 
 struct VideoEncoderOptions {
-  std::string model = "motion-lite";  // motion-lite: for CPUs; motion: for GPUs
+  // motion-lite: for CPUs; motion: for GPUs; overfit-video: a network is trained for each group of `keyint` frames and travels in the stream
+  // (docs/overfit_video.md): packets come when a group is complete, no weights are needed, a bit rate cannot be asked for.
+  std::string model = "motion-lite";
   VideoFormat format = {};
   int quality = 32;        // 0 (smallest) .. 63 (best), of most frames: key frames and every second frame are better (docs/video.md)
   double bit_rate = 0;     // bit/s of the packets to aim at, instead of a quality; 0: none
   double buffer = 1.0;     // seconds of the bit rate that a receiver's buffer holds: how far the rate may swing
-  uint32_t keyint = 0;     // frames from one key frame to the next, at most; 0: only at the start and at scene cuts
+  uint32_t keyint = 0;     // frames from one key frame to the next, at most; 0: only at the start and at scene cuts; overfit-video: of a group, 1..255; 0: 16
   bool scene_cuts = true;  // a key frame where a picture has nothing in common with the one before
   uint32_t refresh = 32;   // frames after which what has piled up beside the picture is dropped; 0: never
-  int effort = 5;          // 0..9: reach and precision of the motion search
+  int effort = 5;          // 0..9: reach and precision of the motion search; overfit-video: 30 to 50 000 steps of training
+  int64_t fit_steps = 0;   // overfit-video: steps of training, of later groups half as many; 0: as the effort says
+  std::string fit_without = {};  // overfit-video: ideas to leave out, or with a + to take in (docs/overfit_video.md)
+  FitWatch fit_watch = {};       // overfit-video: `fraction` is that of the group. false: the group's training ends, its packets come
   bool checksum = true;    // one byte a packet that proves the decoded symbols
   bool index = true;       // end with an index of the key frames where there are several
   // Another thread writes a frame's packet while the next frame is coded: receive() gives it a frame later, or after flush(). Not with a bit rate.

@@ -11,6 +11,7 @@
 #include "bitstream/stream_reader.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
+#include "codec/overfit_video.h"
 #include "codec/side_queue.h"
 #include "codec/still_tile.h"
 #include "codec/video_format.h"
@@ -30,6 +31,7 @@ constexpr int kMostAhead = 16;
 // A frame on its way out.
 struct Slot {
   FrameSymbols symbols;
+  std::shared_ptr<const OverfitVideoFrame> fitted;  // instead of `symbols`, without a model
   QueueMark decoded;     // the symbols are there; for a thread of its own
   VideoFrame frame;
   uint64_t repeats = 0;  // not 0: so many concealed frames, `frame.time` the first one's
@@ -44,13 +46,14 @@ int thread_count(int wanted) { return wanted > 0 ? wanted : static_cast<int>(std
 struct VideoDecoder::Impl {
   VideoDecoderOptions options;
   VideoFormat format;
-  std::shared_ptr<const MotionModel> model;
+  std::shared_ptr<const MotionModel> model;  // none: overfit-video
   uint64_t max_payload = 0;
   VideoReport report;
   bool opened = false, finished = false;
 
   // Symbols.
   at::Tensor state;             // exact; undefined where no predicted frame can be decoded
+  std::shared_ptr<const OverfitVideoFrame> fitted;  // the same of overfitted video
   bool skipping = false;        // after a seek: nothing is shown before the next key frame
   uint64_t first = 0;           // frames before this time are not given out
   uint64_t next_time = 0;       // of a packet without a time stamp
@@ -73,6 +76,11 @@ struct VideoDecoder::Impl {
 
   ~Impl() { stop(); }
   Status open(std::span<const uint8_t> bytes);
+  bool ready() const { return model ? state.defined() : fitted != nullptr; }  // for a predicted frame
+  void forget() {
+    state = at::Tensor();
+    fitted.reset();
+  }
   Status decode(std::span<const uint8_t> packet);
   Status conceal(uint64_t frames, uint64_t time);
   void enqueue(std::shared_ptr<Slot> slot);
@@ -93,8 +101,12 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
   }
   const auto found = format_of(*header);
   if (!found) return found.status();
-  model = find_video_model(weights_folder(options.weights_dir), header->model_name, header->model_hash, options.device);
-  const uint64_t memory = predicted_video_memory(header->picture, model->network.decode_macs());
+  if (header->model_name == kOverfitVideo) {
+    TESSERA_RETURN_IF_ERROR(check_overfit_video(*header));
+  } else {
+    model = find_video_model(weights_folder(options.weights_dir), header->model_name, header->model_hash, options.device);
+  }
+  const uint64_t memory = model ? predicted_video_memory(header->picture, model->network.decode_macs()) : overfit_video_memory(header->picture);
   if (memory > options.limits.max_memory) {
     return {ErrorCode::limit, "decoding needs about " + std::to_string(memory >> 20) + " MiB of memory, the limit is " +
                                   std::to_string(options.limits.max_memory >> 20) + " MiB"};
@@ -110,6 +122,11 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
 // --- pictures ---
 
 void VideoDecoder::Impl::paint(Slot& slot) {
+  if (slot.fitted) {  // no picture depends on another
+    if (slot.shown) slot.frame.samples = samples_of(paint_overfit_frame(*slot.fitted, options.device, pictures), format);
+    slot.fitted.reset();
+    return;
+  }
   synthesise_frame(*model, slot.symbols, reference, pictures);
   slot.symbols = {};
   if (slot.shown) slot.frame.samples = samples_of(reference.picture, format);
@@ -175,7 +192,7 @@ void VideoDecoder::Impl::enqueue(std::shared_ptr<Slot> slot) {
 
 Status VideoDecoder::Impl::conceal(uint64_t frames, uint64_t time) {
   if (frames == 0) return {};
-  state = at::Tensor();
+  forget();
   if (options.strict) return {ErrorCode::corrupt, "a frame is missing that others depend on"};
   estimated = true;
   last_time = time + (frames - 1) * format.frame_ticks;
@@ -211,35 +228,45 @@ Status VideoDecoder::Impl::decode(std::span<const uint8_t> bytes) {
     time = *last_time + 1;
   }
   if (time >= kMostTime) return {ErrorCode::corrupt, "a packet's time stamp is out of range"};
-  if (!key && !state.defined()) {
+  if (!key && !ready()) {
     report.bytes += bytes.size();
     if (skipping) return {};
     if (options.strict) return {ErrorCode::corrupt, "a frame depends on one that is missing"};
     return conceal(1, time);
   }
   VideoReport counted = report;
-  FrameSymbols symbols = decode_frame(*model, view->packet.payload, key, state, padded_side(format.height), padded_side(format.width), options.device, counted);
+  auto slot = std::make_shared<Slot>();
+  uint32_t crc = 0;
+  if (model) {
+    FrameSymbols symbols = decode_frame(*model, view->packet.payload, key, state, padded_side(format.height), padded_side(format.width), options.device, counted);
+    state = symbols.state;
+    symbols.state = at::Tensor();
+    crc = symbols.checksum;
+    counted.checked += symbols.checked ? 1 : 0;
+    slot->frame.quality = symbols.quality;
+    slot->symbols = std::move(symbols);
+  } else {
+    fitted = std::make_shared<const OverfitVideoFrame>(
+        read_overfit_frame(view->packet.payload, key, fitted.get(), format.height, format.width, !options.symbols_only, counted));
+    crc = fitted->checksum;
+    counted.checked += fitted->checked ? 1 : 0;
+    slot->frame.quality = fitted->quality;
+    slot->fitted = fitted;
+  }
   // From here on the packet is good.
   report = counted;
-  state = symbols.state;
-  symbols.state = at::Tensor();
   skipping = false;
   if (key) estimated = false;
   last_time = time;
   next_time = time + format.frame_ticks;
-  const uint32_t crc = symbols.checksum;
   const uint8_t crc_bytes[] = {static_cast<uint8_t>(crc), static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc >> 16), static_cast<uint8_t>(crc >> 24)};
   report.symbol_checksum = bitstream::crc32c(crc_bytes, report.symbol_checksum);
   report.bytes += bytes.size();
   ++report.frames;
   report.key_frames += key ? 1 : 0;
-  report.checked += symbols.checked ? 1 : 0;
-  auto slot = std::make_shared<Slot>();
   slot->frame.time = time;
-  slot->frame.quality = symbols.quality;
   slot->frame.key = key;
   slot->shown = time >= first;
-  slot->symbols = std::move(symbols);
   enqueue(std::move(slot));
   return {};
 }
@@ -337,7 +364,7 @@ Status VideoDecoder::seek(uint64_t first) {
   d.settle();
   d.order.clear();
   d.reference = {};
-  d.state = at::Tensor();
+  d.forget();
   d.last_samples.clear();
   d.skipping = true;
   d.finished = false;

@@ -6,12 +6,15 @@
 #include <future>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "bitstream/crc.h"
 #include "bitstream/index.h"
 #include "bitstream/packet.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
+#include "codec/overfit_steps.h"
+#include "codec/overfit_video.h"
 #include "codec/still_tile.h"
 #include "codec/video_format.h"
 #include "codec/video_frame_coder.h"
@@ -94,7 +97,10 @@ struct Coded {
 
 struct VideoEncoder::Impl {
   VideoEncoderOptions options;
-  std::shared_ptr<const MotionModel> model;
+  std::shared_ptr<const MotionModel> model;  // none: overfit-video
+  std::optional<OverfitVideoGroups> groups;
+  std::vector<Planes> group;                 // frames that wait for the rest of theirs
+  std::vector<uint64_t> group_times;
   std::optional<VideoRate> rate;
   std::vector<uint8_t> header;
   std::deque<VideoPacket> ready;
@@ -104,6 +110,7 @@ struct VideoEncoder::Impl {
   uint32_t since_key = 0;    // frames since the key frame, itself not counted
   uint64_t next_time = 0;    // of a frame that needs no time stamp
   std::optional<uint64_t> last_time;
+  std::optional<uint64_t> last_sent;  // of a frame that waits
   double usual_ratio = kUsualRatio, noise = 0;
   bool finished = false;
   std::future<Waiting> waiting;  // with options.ahead: the frame before, while its bytes are made
@@ -117,6 +124,8 @@ struct VideoEncoder::Impl {
   // Codes a picture as a predicted frame, or, where that fails, as a key frame: `key` and `quality` say what came of it.
   Coded code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality);
   bool is_cut(const Planes& picture, const FramePlan& plan);
+  Status start_groups();
+  void code_group();
   void hand_over(Coded coded, uint64_t time, bool key, int quality);
   void write(const Waiting& packed);
   void write_waiting();
@@ -126,9 +135,9 @@ struct VideoEncoder::Impl {
 Status VideoEncoder::Impl::start() {
   bitstream::FileHeader h;
   describe(options.format, h);
-  h.model_name = model->name;
-  h.model_revision = model->revision;
-  h.model_hash = model->hash;
+  h.model_name = model ? model->name : kOverfitVideo;
+  h.model_revision = model ? model->revision : kOverfitVideoRevision;
+  h.model_hash = model ? model->hash : 0;
   h.quality = static_cast<uint8_t>(options.quality);
   bitstream::ByteWriter out;
   TESSERA_RETURN_IF_ERROR(bitstream::write_header(out, h));
@@ -214,9 +223,42 @@ bool VideoEncoder::Impl::is_cut(const Planes& picture, const FramePlan& plan) {
   return cut;
 }
 
+Status VideoEncoder::Impl::start_groups() {
+  std::string why;
+  if (options.device == Device::cuda && !cuda_available(&why)) return {ErrorCode::device, "CUDA is not available: " + why};
+  if (options.bit_rate > 0) return {ErrorCode::invalid_argument, "overfitted video takes a quality, not a bit rate"};
+  if (options.keyint > models::inr::kMaxGroup) return {ErrorCode::invalid_argument, "a group of overfitted video has at most 255 frames"};
+  if (options.fit_steps < 0 || options.fit_steps > kMaxFitSteps) return {ErrorCode::invalid_argument, "steps of training must be from 1 to " + std::to_string(kMaxFitSteps)};
+  const auto ideas = OverfitVideoIdeas::changed(options.fit_without);
+  if (!ideas) return ideas.status();
+  if (options.keyint == 0) options.keyint = kOverfitGroup;
+  groups.emplace(options, *ideas);
+  return {};
+}
+
+void VideoEncoder::Impl::code_group() {
+  if (group.empty()) return;
+  const std::vector<Planes> frames = std::exchange(group, {});
+  const std::vector<uint64_t> times = std::exchange(group_times, {});
+  std::vector<OverfitVideoPacket> packets = groups->code(frames, report);
+  for (size_t i = 0; i < packets.size(); ++i) {
+    Coded coded;
+    coded.payload = {std::move(packets[i].payload), packets[i].checksum};
+    hand_over(std::move(coded), times[i], i == 0, options.quality);
+  }
+}
+
 void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
   Planes picture = planes_of(view, options.format);
   if (options.device != Device::cpu) picture = {picture.y.to(torch_device(options.device)), picture.uv.to(torch_device(options.device))};
+  if (groups) {
+    if (forced) code_group();
+    group.push_back(std::move(picture));
+    group_times.push_back(view.time);
+    last_sent = view.time;
+    if (group.size() == options.keyint) code_group();
+    return;
+  }
   if (rate && last_time) rate->pass(std::min(kLongestPause, seconds_of(options.format, view.time - *last_time)));
   bool key = forced || !reference.defined() || (options.keyint > 0 && since_key + 1 >= options.keyint);
   std::optional<Coded> coded;
@@ -270,10 +312,10 @@ void VideoEncoder::Impl::hand_over(Coded coded, uint64_t time, bool key, int qua
   last_time = time;
   next_time = time + options.format.frame_ticks;
   write_waiting();
-  if (options.ahead && !rate) {
+  if (options.ahead && model && !rate) {
     waiting = std::async(std::launch::async, [model = model, w = std::move(w)]() mutable { return packed(*model, std::move(w)); });
   } else {
-    write(packed(*model, std::move(w)));
+    write(model ? packed(*model, std::move(w)) : w);
   }
 }
 
@@ -327,6 +369,10 @@ Result<VideoEncoder> VideoEncoder::create(VideoEncoderOptions options) {
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   const Status status = guarded(impl->options.device, [&]() -> Status {
+    if (impl->options.model == kOverfitVideo) {
+      TESSERA_RETURN_IF_ERROR(impl->start_groups());
+      return impl->start();
+    }
     impl->model = find_video_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
     return impl->start();
   });
@@ -346,8 +392,8 @@ Status VideoEncoder::send(const VideoFrameView& frame, bool key) {
     if (frame.planes[p] == nullptr) return {ErrorCode::invalid_argument, "a frame lacks a plane"};
     if (frame.strides[p] < format.plane_width(p) * format.sample_bytes()) return {ErrorCode::invalid_argument, "the rows of a frame overlap"};
   }
-  if (e.last_time && frame.time <= *e.last_time) {
-    return {ErrorCode::invalid_argument, "a frame's time stamp of " + std::to_string(frame.time) + " does not follow " + std::to_string(*e.last_time)};
+  if (const auto last = e.group.empty() ? e.last_time : e.last_sent; last && frame.time <= *last) {
+    return {ErrorCode::invalid_argument, "a frame's time stamp of " + std::to_string(frame.time) + " does not follow " + std::to_string(*last)};
   }
   return guarded(e.options.device, [&]() -> Status {
     models::set_threads(e.options.threads > 0 ? e.options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
@@ -360,6 +406,8 @@ Status VideoEncoder::flush() {
   if (impl_->finished) return {ErrorCode::invalid_argument, "the video has ended already"};
   impl_->finished = true;
   return guarded(impl_->options.device, [&]() -> Status {
+    models::set_threads(impl_->options.threads > 0 ? impl_->options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    impl_->code_group();
     impl_->write_waiting();
     impl_->write_index();
     return {};

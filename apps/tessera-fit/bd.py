@@ -114,12 +114,13 @@ def report(args, say=print):
     whole = stand_in.mean(present) if stand_in else mean([dict(enumerate(zip(*each[n]))) for n in present]) if each else all_mean
     delta = bd.bd_rate(*whole, *ours)
     say(f"mean curve {delta.value:+7.2f} %  ({delta.low:.2f}..{delta.high:.2f} dB, {len(ours[0])} points)")
-    if stand_in:
+    if stand_in and len(stand_in.each) == args.pictures:
         apart = bd.bd_rate(*all_mean, *stand_in.mean())
         say(f"{against} against {args.anchor}, mean curves of {len(stand_in.each)} pictures: {apart.value:+.2f} %  ({apart.low:.2f}..{apart.high:.2f} dB)")
-        if len(stand_in.each) == args.pictures:
-            estimate = ((1 + delta.value / 100) * (1 + apart.value / 100) - 1) * 100
-            say(f"estimate against {args.anchor} (mean curve times the stand-in's own): {estimate:+.2f} %")
+        estimate = ((1 + delta.value / 100) * (1 + apart.value / 100) - 1) * 100
+        say(f"estimate against {args.anchor} (mean curve times the stand-in's own): {estimate:+.2f} %")
+    elif stand_in:
+        say(f"the run has {len(stand_in.each)} of the {args.pictures} pictures of {args.anchor}'s mean: how far the two are apart is not known")
     return delta.value
 
 

@@ -85,11 +85,13 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->check(CLI::Range(0.02, 3600.0).description(""))
       ->type_name("S");
   c->add_option("--model,--codec", o.model,
-                "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit: train a network for the picture")
+                "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit, overfit-video: train a network for the file")
       ->type_name("NAME");
-  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes; overfit: 60 to 100 000 steps")
+  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
+  c->add_option("--without", o.without, "overfit-video, for comparison: leave out separable, skip, even, warm, entropy, rounding, or plain (the first two and warm); take in +sine, +affine")
+      ->type_name("LIST");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
       ->type_name("N");
   c->add_flag("!--no-checksum", o.checksum, "Do not store a checksum of the symbols");

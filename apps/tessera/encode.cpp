@@ -33,8 +33,8 @@ EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progre
 class EncodeWorker {
  public:
   EncodeWorker(const EncodeOptions& options, int threads, Progress progress, Note note)
-      : options_(options), encoder_options_(encoder_options(options, threads, std::move(progress))) {
-    encoder_options_.fit_watch = [note = std::move(note)](const FitState& state) {
+      : options_(options), encoder_options_(encoder_options(options, threads, std::move(progress))), note_(std::move(note)) {
+    encoder_options_.fit_watch = [note = note_](const FitState& state) {
       note(fmt::format("{:.3f} bpp  {:.2f} dB", state.bpp, state.psnr));
       return !interrupted();
     };
@@ -46,7 +46,7 @@ class EncodeWorker {
     const auto type = type_of_input(job.input);
     if (!type) return type.status();
     if (*type == MediaType::video && !is_sound_model(options_.model)) {
-      return encode_video(job, options_, encoder_options_.threads, encoder_options_.progress, outcome);
+      return encode_video(job, options_, encoder_options_.threads, encoder_options_.progress, note_, outcome);
     }
     if (*type != MediaType::picture) return encode_sound(job, options_, encoder_options_.progress, outcome);
     if (options_.bit_rate || options_.low_delay) {
@@ -75,6 +75,7 @@ class EncodeWorker {
 
   const EncodeOptions& options_;
   EncoderOptions encoder_options_;
+  Note note_;
   std::optional<ImageEncoder> encoder_;
 };
 
@@ -86,7 +87,7 @@ int encode_command(const EncodeOptions& options) {
   if (const Status status = prepare_folder(options.output.out_dir); !status.ok()) return fail(status);
   // Training may take an hour: the first interruption ends it, and what there is becomes the stream.
   std::optional<InterruptGuard> guard;
-  if (options.model == "overfit") guard.emplace();
+  if (options.model.starts_with("overfit")) guard.emplace();
   return run_batch(*jobs, options.common, [&](int threads, Progress progress, Note note) {
     return EncodeWorker(options, threads, std::move(progress), std::move(note));
   });

@@ -23,8 +23,9 @@ struct VideoTiming {
 VideoTiming timing_of(const media::VideoProperties& source);
 
 // Where the source ends too early, or changes its resolution, the output holds what came before, and the error says so.
+// Training of overfitted networks shows bits and PSNR behind the bar; once interrupted(), the group's training ends, and so does the stream, valid.
 // Errors: those of VideoReader and VideoEncoder, io, cancelled.
-Status encode_video(const Job& job, const EncodeOptions& options, int threads, const Progress& progress, Outcome& outcome);
+Status encode_video(const Job& job, const EncodeOptions& options, int threads, const Progress& progress, const Note& note, Outcome& outcome);
 
 // After a stream that is damaged or cut off, the output holds all that could be decoded, lost frames replaced by the one before, and the
 // error says what is missing. Errors: those of VideoDecoder and VideoWriter, truncated, corrupt, io, cancelled.

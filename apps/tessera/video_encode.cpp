@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "apps/tessera/interrupt.h"
 #include "apps/tessera/pipe.h"
 #include "apps/tessera/video.h"
 #include "data/av_sink.h"
@@ -31,6 +32,7 @@ VideoEncoderOptions encoder_options(const EncodeOptions& options, const VideoTim
   o.keyint = options.keyint;
   o.scene_cuts = options.scene_cuts;
   o.effort = options.effort;
+  o.fit_without = options.without;
   o.checksum = options.checksum;
   o.device = options.common.device;
   o.threads = threads;
@@ -178,7 +180,7 @@ uint64_t VideoTiming::ticks(int64_t time) const {
   return static_cast<uint64_t>(std::llround(std::max(0.0, seconds * format.frame_rate())));
 }
 
-Status encode_video(const Job& job, const EncodeOptions& options, int threads, const Progress& progress, Outcome& outcome) {
+Status encode_video(const Job& job, const EncodeOptions& options, int threads, const Progress& progress, const Note& note, Outcome& outcome) {
   if (options.bpp) return {ErrorCode::invalid_argument, "video takes --quality or --bitrate, not --bpp"};
   auto reader = media::VideoReader::open(job.input, {.threads = threads});
   if (!reader) return reader.status();
@@ -187,12 +189,19 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   VideoEncoderOptions encoding = encoder_options(options, timing, threads);
   encoding.index = !out.matroska();  // it has an index of its own
   encoding.ahead = threads != 1 && job.output != "-";  // into a pipe each packet leaves before the next frame is read
+  const double rate = timing.format.frame_rate();
+  const double total = reader->properties().duration.value_or(0) * rate;
+  const auto show = [&](double frames) { return !progress || progress(total > 0 ? std::min(1.0, frames / total) : 0); };
+  uint64_t sent = 0, coded = 0;
+  encoding.fit_watch = [&](const FitState& state) {
+    note(fmt::format("{:.4f} bpp  {:.2f} dB", state.bpp, state.psnr));
+    show(static_cast<double>(coded) + state.fraction * static_cast<double>(sent - coded));
+    return !interrupted();
+  };
   auto encoder = VideoEncoder::create(encoding);
   if (!encoder) return encoder.status();
   TESSERA_RETURN_IF_ERROR(out.open(*encoder));
 
-  const double rate = timing.format.frame_rate();
-  const double total = reader->properties().duration.value_or(0) * rate;
   Status stopped;  // what ended the video too early
   {
     Frames frames(*reader);
@@ -205,13 +214,15 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
       // Times that rise in the source may fall together in ticks.
       const uint64_t time = std::max(timing.ticks(frame->time), last ? *last + 1 : 0);
       last = time;
+      ++sent;
       TESSERA_RETURN_IF_ERROR(encoder->send(view_of(*frame, time)));
+      coded = encoder->report().frames;
       if (const Status status = out.write_ready(*encoder); !status.ok()) {
         out.keep();  // a full disk: what is there can be decoded
         return status;
       }
-      const double done = total > 0 ? static_cast<double>(encoder->report().frames) / total : 0;
-      if (progress && !progress(std::min(1.0, done))) return {ErrorCode::cancelled, "cancelled"};
+      if (!show(static_cast<double>(coded))) return {ErrorCode::cancelled, "cancelled"};
+      if (interrupted()) break;
     }
     stopped = frames.status();
   }
@@ -227,6 +238,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   outcome.frames = report.frames;
   outcome.note = fmt::format("{}x{}, {} frames, {} key", timing.format.width, timing.format.height, report.frames, report.key_frames);
   if (!options.bit_rate) outcome.note += fmt::format(", quality {}", options.quality);
+  if (interrupted()) outcome.note += ", ended by an interruption";
   if (out.has_sound()) outcome.note += ", sound copied";
   if (reader->damaged_packets() > 0) outcome.note += fmt::format(", {} damaged packets of the input left out", reader->damaged_packets());
   if (reader->repaired_times() > 0) outcome.note += fmt::format(", {} time stamps made up", reader->repaired_times());

@@ -7,31 +7,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/inr/adam.h"
 #include "models/inr/cpu_layers.h"
+#include "models/inr/rounding.h"
 #include "models/inr/symbol_coder.h"
 #include "models/inr/tall_linear.h"
 
 namespace tessera::models::inr {
 namespace {
 
-constexpr double kBeta1 = 0.9, kBeta2 = 0.999;  // of Adam
-constexpr double kLog2 = 0.6931471805599453;
 constexpr int kRows = 4, kColumns = 7;  // of the spatial context's kernel: 3 rows above and its own, 3 columns to either side
 enum Control { kLatentRate, kWeightRate, kTemperature, kNoise, kWeight, kControls };
 enum Sum { kBits, kMse, kSteps, kBad, kSums };
-
-// Rounding that sharpens as the temperature falls.
-at::Tensor soft_round(const at::Tensor& x, const at::Tensor& temperature) {
-  const at::Tensor middle = at::floor(x) + 0.5;
-  return middle + at::tanh((x - middle) / temperature) / (at::tanh(0.5 / temperature) * 2);
-}
-
-// Noise in -1/2..1/2 with its mode at 0, uniform for shape 1 (Kumaraswamy). v: uniform in 0..1.
-at::Tensor shaped_noise(const at::Tensor& uniform, const at::Tensor& shape) {
-  const at::Tensor other = (at::pow(2.0, shape) * (shape - 1) + 1) / shape;
-  const at::Tensor v = uniform.clamp(1e-6, 1 - 1e-6);
-  return at::pow(1 - at::pow(1 - v, 1 / other), 1 / shape) - 0.5;
-}
 
 // red, green, blue = mean (1, 1, 1) + first difference (1, 0, -1) + second (-1, 2, -1).
 constexpr double kColours[3][3] = {{1, 1, 1}, {1, 0, -1}, {-1, 2, -1}};
@@ -42,20 +29,13 @@ at::Tensor difference(const at::Tensor& picture, int which) {
   return (which == 1 ? (red - blue) / 2 : (green * 2 - red - blue) / 6).unsqueeze(0);
 }
 
-// Keeps the value and gives the gradient to x.
-at::Tensor straight_through(const at::Tensor& x, const at::Tensor& value) { return x + (value - x).detach(); }
-
 // -log2 of the probability of q under a Laplace distribution with mean `mean`, integrated over q +- 1/2. row: scale row, float.
 at::Tensor laplace_bits(const at::Tensor& q, const at::Tensor& mean, const at::Tensor& row) {
   // A little slope outside of the table: a latent that is stuck there finds back.
   const at::Tensor inside = row.clamp(0, kScales - 1);
   const at::Tensor r = inside + (row.clamp(-50, 100) - inside) * 0.02;
   const at::Tensor inverse = at::log1p(at::exp(r * std::log(kRatio)) * -kFirst) * -16;  // 1 / b
-  const at::Tensor d = (q - mean).abs();
-  const at::Tensor near = d.clamp_max(0.5);
-  const at::Tensor p = 1 - (at::exp((near - 0.5) * inverse) + at::exp((near + 0.5) * -inverse)) * 0.5;
-  const at::Tensor far = (0.5 - d) * inverse + at::log(at::expm1(-inverse) * -0.5);
-  return at::where(d < 0.5, at::log(p.clamp_min(1e-9)), far) * (-1 / kLog2);
+  return laplace_bits_of((q - mean).abs(), inverse);
 }
 
 }  // namespace
@@ -321,24 +301,16 @@ void Fit::step(Rounding rounding) {
 
   const at::NoGradGuard no_grad;
   const at::Tensor good = at::isfinite(loss.detach() + latents_.grad().sum() + weights_.grad().sum());
-  const at::Tensor go = good.to(at::kFloat), zero = at::zeros({}, go.options());
   if (rounding == Rounding::hard) {
     const at::Tensor better = good.logical_and(loss.detach() < best_cost_);
     best_cost_.copy_(at::where(better, loss.detach(), best_cost_));
     best_latents_.copy_(at::where(better, latents_, best_latents_));
     best_weights_.copy_(at::where(better, weights_, best_weights_));
   }
-  steps_.add_(go);
-  const at::Tensor c1 = 1 - at::pow(kBeta1, steps_), c2 = 1 - at::pow(kBeta2, steps_);
-  const auto adam = [&](at::Tensor& values, at::Tensor& moments, const at::Tensor& rate) {
-    const at::Tensor g = at::where(good, values.grad(), zero);
-    at::Tensor m = moments[0], v = moments[1];
-    m.mul_(kBeta1).add_(g, 1 - kBeta1);
-    v.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
-    values.sub_(m / ((v / c2.clamp_min(1e-6)).sqrt() + 1e-8) * (rate * go / c1.clamp_min(1e-3)));
-  };
-  adam(latents_, latent_moments_, controls_[kLatentRate]);
-  adam(weights_, weight_moments_, controls_[kWeightRate]);
+  const AdamStep adam(steps_, good);
+  adam.update(latents_, latent_moments_, controls_[kLatentRate]);
+  adam.update(weights_, weight_moments_, controls_[kWeightRate]);
+  const at::Tensor &go = adam.go(), &zero = adam.zero();
   const at::Tensor one = at::ones({}, go.options());
   sums_.add_(at::stack({at::where(good, bits.detach(), zero), at::where(good, mse.detach(), zero), one, one - go}));
 }

@@ -13,6 +13,7 @@ import common
 sys.path.insert(0, str(common.ROOT / "apps" / "tessera-fit"))
 
 import bd as fit_bd  # noqa: E402  (the path is set above)
+import video_bd  # noqa: E402
 
 HEAD = "picture,quality,steps,bytes,bpp,psnr,encode_s,decode_s,decode_entropy_s,decode_network_s\n"
 RATES, PSNRS = [0.1, 0.3, 0.9, 2.0], [25.0, 29.0, 34.0, 39.0]
@@ -78,6 +79,7 @@ class FitBd(unittest.TestCase):
         self.assertEqual(text.count("-25.00 %"), 4, text)  # 0.9 / 1.2
         self.assertIn("x against bpg, mean curves of 2 pictures: +20.00 %", text)
         self.assertIn("own): -10.00 %", text)
+        self.assertIn("is not known", self.compare("--anchor", "bpg", "--run", self.folder)[1])
         self.assertEqual(self.compare("--anchor", "bpg", "--run", self.folder, "--codec", "y")[0], 2)
 
     def test_bad_input_is_a_sentence(self):
@@ -89,6 +91,18 @@ class FitBd(unittest.TestCase):
             status, text = run(*arguments)
             self.assertEqual(status, 2, text)
             self.assertEqual(text.count("\n"), 1, text)
+
+    def test_ideas_of_video(self):
+        lines = self.folder / "lines.csv"
+        lines.write_text("without,quality,bytes,bpp,psnr\n" + "".join(f"{n},{q},1,{r * f},{d}\n" for n, f in (("nothing", 0.8), ("plain", 1))
+                                                                     for q, (r, d) in enumerate(zip(RATES, PSNRS))))
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+            self.assertEqual(video_bd.main([str(lines)]), 0)
+            self.assertEqual(video_bd.main([str(lines), "--anchor", "sine"]), 2)
+            self.assertEqual(video_bd.main([str(self.points)]), 2)
+        self.assertIn("| nothing | 0.6600 | 31.75 dB | -20.0 % |", text.getvalue())
+        self.assertIn("| plain | 0.8250 | 31.75 dB | +0.0 % | +0.00 dB |", text.getvalue())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,204 @@
+// tessera-fit-video: overfitted networks for a clip, each idea left out or taken in, measured.
+//
+//   tessera-fit-video --clip clip.mkv --crop 128x128+400+200 --frames 16 --group 8 --qualities 20,32,44 --steps 600
+//
+// A line a point on standard output: what was left out, quality, bytes of the file, bits a luma sample, PSNR of the decoded samples (luma, Cb, Cr, and
+// (6 Y + U + V) / 8), seconds of encoding and decoding, thousand multiply-adds a sample. Lines come as they are measured.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "codec/overfit_steps.h"
+#include "codec/video.h"
+#include "data/video_chroma.h"
+#include "data/video_reader.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Settings {
+  std::string clip, crop, device = "cpu";
+  uint64_t first = 0, frames = 16;
+  uint32_t group = 8;
+  std::vector<int> qualities = {20, 32, 44};
+  std::vector<std::string> without = {"", "+sine", "+affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain"};
+  int64_t steps = 600;
+  int threads = 0, decoder_threads = 0;
+};
+
+double since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+
+int fail(const std::string& what) {
+  std::fprintf(stderr, "tessera-fit-video: %s\n", what.c_str());
+  return 2;
+}
+
+struct Clip {
+  tessera::VideoFormat format;
+  std::vector<std::vector<uint8_t>> frames;  // 8 or 10 bits, planes without gaps
+};
+
+// The part of each frame that is wanted, 4:2:0.
+tessera::Result<Clip> read_clip(const Settings& s) {
+  auto reader = tessera::media::VideoReader::open(s.clip);
+  if (!reader) return reader.status();
+  Clip out;
+  unsigned width = 0, height = 0, x = 0, y = 0;
+  tessera::media::VideoFrame frame, reduced;
+  for (uint64_t n = 0; out.frames.size() < s.frames; ++n) {
+    const auto got = reader->read(frame);
+    if (!got) return got.status();
+    if (!*got) break;
+    if (n < s.first) continue;
+    if (frame.format.chroma != tessera::media::Chroma::yuv420) {
+      tessera::media::to_yuv420(frame, reduced);
+      std::swap(frame, reduced);
+    }
+    if (out.frames.empty()) {
+      width = frame.format.width;
+      height = frame.format.height;
+      if (!s.crop.empty() && std::sscanf(s.crop.c_str(), "%ux%u+%u+%u", &width, &height, &x, &y) != 4) {
+        return {tessera::ErrorCode::invalid_argument, "--crop is WxH+X+Y"};
+      }
+      if (x % 2 != 0 || y % 2 != 0 || width == 0 || height == 0 || uint64_t{x} + width > frame.format.width || uint64_t{y} + height > frame.format.height) {
+        return {tessera::ErrorCode::invalid_argument, "the crop has an odd origin, or lies outside of the picture"};
+      }
+      out.format.width = width;
+      out.format.height = height;
+      out.format.bit_depth = frame.format.bit_depth;
+    }
+    const size_t sample = frame.format.sample_bytes();
+    std::vector<uint8_t> cut;
+    for (int p = 0; p < 3; ++p) {
+      const size_t row = frame.format.plane_width(p) * sample, px = (p == 0 ? x : x / 2) * sample, py = p == 0 ? y : y / 2;
+      for (uint32_t i = 0; i < out.format.plane_height(p); ++i) {
+        const uint8_t* const from = frame.plane(p).data() + (py + i) * row + px;
+        cut.insert(cut.end(), from, from + out.format.plane_width(p) * sample);
+      }
+    }
+    out.frames.push_back(std::move(cut));
+  }
+  if (out.frames.empty()) return {tessera::ErrorCode::invalid_argument, s.clip + ": no frame there"};
+  return out;
+}
+
+tessera::VideoFrameView view_of(const Clip& clip, size_t t) {
+  tessera::VideoFrameView view;
+  const uint8_t* at = clip.frames[t].data();
+  for (int p = 0; p < 3; ++p) {
+    view.planes[p] = at;
+    view.strides[p] = clip.format.plane_width(p) * clip.format.sample_bytes();
+    at += clip.format.plane_bytes(p);
+  }
+  view.time = t;
+  return view;
+}
+
+void add_psnr(const tessera::VideoFormat& f, const std::vector<uint8_t>& a, const std::vector<uint8_t>& b, double (&sums)[3]) {
+  size_t at = 0;
+  const double peak = (1 << f.bit_depth) - 1;
+  for (int p = 0; p < 3; ++p) {
+    const size_t sample = f.sample_bytes(), count = f.plane_bytes(p) / sample;
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i, at += sample) {
+      uint16_t v = a[at], w = b[at];
+      if (sample == 2) {
+        std::memcpy(&v, &a[at], 2);
+        std::memcpy(&w, &b[at], 2);
+      }
+      sum += std::pow(double(v) - double(w), 2);
+    }
+    sums[p] += 10 * std::log10(peak * peak * static_cast<double>(count) / std::max(sum, 1e-9));
+  }
+}
+
+tessera::Status measure(const Settings& s, const Clip& clip, const std::string& without, int quality) {
+  tessera::VideoEncoderOptions options;
+  options.model = "overfit-video";
+  options.format = clip.format;
+  options.quality = quality;
+  options.keyint = s.group;
+  options.fit_steps = s.steps;
+  options.fit_without = without;
+  options.device = s.device == "cuda" ? tessera::Device::cuda : tessera::Device::cpu;
+  options.threads = s.threads;
+  auto encoder = tessera::VideoEncoder::create(options);
+  if (!encoder) return encoder.status();
+  std::vector<uint8_t> file = encoder->header();
+  std::vector<tessera::VideoPacket> packets;
+  const auto begin = Clock::now();
+  for (size_t t = 0; t < clip.frames.size(); ++t) TESSERA_RETURN_IF_ERROR(encoder->send(view_of(clip, t)));
+  TESSERA_RETURN_IF_ERROR(encoder->flush());
+  const double encoding = since(begin);
+  while (auto packet = encoder->receive()) {
+    file.insert(file.end(), packet->bytes.begin(), packet->bytes.end());
+    packets.push_back(std::move(*packet));
+  }
+  auto decoder = tessera::VideoDecoder::create({.device = options.device, .threads = s.decoder_threads});
+  if (!decoder) return decoder.status();
+  const auto middle = Clock::now();
+  TESSERA_RETURN_IF_ERROR(decoder->open(encoder->header()));
+  std::vector<tessera::VideoFrame> frames;
+  for (const tessera::VideoPacket& packet : packets) {
+    TESSERA_RETURN_IF_ERROR(decoder->send(packet.bytes));
+    while (auto frame = decoder->receive()) frames.push_back(std::move(*frame));
+  }
+  TESSERA_RETURN_IF_ERROR(decoder->flush());
+  while (auto frame = decoder->receive()) frames.push_back(std::move(*frame));
+  const double decoding = since(middle);
+  if (frames.size() != clip.frames.size()) return {tessera::ErrorCode::corrupt, "decoding gave another number of frames"};
+  double psnr[3] = {};
+  for (size_t t = 0; t < frames.size(); ++t) add_psnr(clip.format, clip.frames[t], frames[t].samples, psnr);
+  const double n = static_cast<double>(frames.size());
+  for (double& p : psnr) p /= n;
+  const auto info = tessera::inspect(file);
+  if (!info) return info.status();
+  std::string name = without.empty() ? "nothing" : without;
+  for (char& c : name) c = c == ',' ? '/' : c;
+  std::printf("%s,%d,%zu,%.5f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3f,%.2f\n", name.c_str(), quality, file.size(),
+              8.0 * static_cast<double>(file.size()) / (n * clip.format.width * clip.format.height), psnr[0], psnr[1], psnr[2], (6 * psnr[0] + psnr[1] + psnr[2]) / 8,
+              encoding, decoding, info->decode_kmac_per_pixel);
+  std::fflush(stdout);
+  return {};
+}
+
+int run(const Settings& s) {
+  const auto clip = read_clip(s);
+  if (!clip) return fail(clip.status().message());
+  std::printf("without,quality,bytes,bpp,psnr_y,psnr_u,psnr_v,psnr,encode_s,decode_s,kmac\n");
+  int code = 0;
+  for (const int quality : s.qualities) {
+    for (const std::string& without : s.without) {
+      if (const tessera::Status status = measure(s, *clip, without == "nothing" ? "" : without, quality); !status.ok()) code = fail(status.message());
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Encodes a clip by overfitted networks, ideas left out or taken in, and measures it."};
+  Settings s;
+  app.add_option("--clip", s.clip, "video file")->required();
+  app.add_option("--crop", s.crop, "WxH+X+Y, luma samples, even origin");
+  app.add_option("--first", s.first, "frames to leave out at the start");
+  app.add_option("--frames", s.frames)->check(CLI::Range(1, 100000));
+  app.add_option("--group", s.group, "frames of a group")->check(CLI::Range(1, 255));
+  app.add_option("--qualities", s.qualities)->delimiter(',')->check(CLI::Range(0, 63));
+  app.add_option("--without", s.without, "ideas to leave out, or with a + to take in; one list a point, joined by '/': nothing, skip, plain/even, +sine, ...")->delimiter(',');
+  app.add_option("--steps", s.steps, "of the first group's training")->check(CLI::Range(int64_t{1}, tessera::kMaxFitSteps));
+  app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
+  app.add_option("--decoder-threads", s.decoder_threads, "0: all cores");
+  app.add_option("--device", s.device)->check(CLI::IsMember({"cpu", "cuda"}));
+  CLI11_PARSE(app, argc, argv);
+  for (std::string& list : s.without) {
+    for (char& c : list) c = c == '/' ? ',' : c;
+  }
+  return run(s);
+}

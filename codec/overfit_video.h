@@ -1,0 +1,89 @@
+// Video by overfitted networks (model "overfit-video", docs/overfit_video.md): payloads of packets to symbols and pictures, and groups of frames
+// to payloads. A group's first packet, the key packet, carries the network; every packet carries its frame's embedding.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bitstream/header.h"
+#include "codec/video.h"
+#include "models/inr/video/video_fit.h"
+#include "models/inr/video/video_synthesis.h"
+#include "models/video/planes.h"
+
+namespace tessera {
+
+inline constexpr const char* kOverfitVideo = "overfit-video";  // its hash is 0, and no weights are installed for it
+inline constexpr uint32_t kOverfitVideoRevision = 1;
+inline constexpr uint32_t kOverfitGroup = 16;                  // frames of a group, unless keyint says otherwise
+
+// --- decoding ---
+
+// What one packet says.
+struct OverfitVideoFrame {
+  std::shared_ptr<const models::inr::VideoNetwork> network;      // of the group
+  std::shared_ptr<const models::inr::VideoSynthesis> synthesis;  // likewise; none when no pictures are wanted
+  models::inr::Embedding values;
+  int index = 0;          // in the group
+  int quality = 0;
+  uint32_t checksum = 0;  // CRC-32C of the parameters (key packets), then the embedding, as 16-bit little-endian integers
+  bool checked = false;   // a stored checksum was compared
+};
+
+// Errors: unsupported (another revision). Peak bytes of decoding are those of overfit_video_memory().
+Status check_overfit_video(const bitstream::FileHeader& header);
+uint64_t overfit_video_memory(const bitstream::PictureInfo& picture);
+
+// `before`: the frame before, not used by key packets. Adds to `report`. Throws Failure (corrupt, unsupported).
+OverfitVideoFrame read_overfit_frame(std::span<const uint8_t> payload, bool key, const OverfitVideoFrame* before, uint32_t height, uint32_t width, bool pictures,
+                                     VideoReport& report);
+// Planes with sides that are even.
+models::Planes paint_overfit_frame(const OverfitVideoFrame& frame, Device device, VideoReport& report);
+
+// The configuration that a key packet's payload has. Throws Failure.
+models::inr::VideoConfig read_overfit_video_config(std::span<const uint8_t> payload);
+
+// --- encoding ---
+
+// Ideas that the encoder uses: sine, affine, separable, skip, even (parameters evenly over the stages), warm (start from the group before), entropy (bits in the
+// loss), rounding (the second phase). The defaults are what measured best (docs/results/overfit.md). A list with commas changes them: a name leaves an idea out,
+// +name takes it in, plain stands for the first four and warm.
+struct OverfitVideoIdeas {
+  bool sine = false, affine = false, separable = true, skip = true, even = true, warm = true, entropy = true, rounding = true;
+  // Error: invalid_argument.
+  static Result<OverfitVideoIdeas> changed(const std::string& list);
+};
+
+// A network for pictures of that size, with about as many parameters as suit the quality.
+models::inr::VideoConfig overfit_video_config(uint32_t height, uint32_t width, int frames, int quality, const OverfitVideoIdeas& ideas);
+
+// Steps of training of a stream's first group at an effort of 0..9; groups after it take half as many.
+int64_t overfit_video_steps(int effort);
+
+struct OverfitVideoPacket {
+  std::vector<uint8_t> payload;
+  uint32_t checksum = 0;
+};
+
+class OverfitVideoGroups {
+ public:
+  OverfitVideoGroups(const VideoEncoderOptions& options, const OverfitVideoIdeas& ideas) : options_(options), ideas_(ideas) {}
+
+  // Trains the network of the next group, 1 to 255 frames with sides as padded_side() makes them, and codes it.
+  // Throws Failure.
+  std::vector<OverfitVideoPacket> code(const std::vector<models::Planes>& frames, VideoReport& report);
+
+ private:
+  const VideoEncoderOptions& options_;
+  OverfitVideoIdeas ideas_;
+  std::unique_ptr<models::inr::VideoFit> last_;
+  std::vector<models::inr::Stage> stages_;  // of the first group: all have the same network
+};
+
+}  // namespace tessera

@@ -1,0 +1,34 @@
+// Adam in operators that a CUDA graph can hold: nothing depends on the host, and a step whose gradient is not finite changes nothing.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace tessera::models::inr {
+
+class AdamStep {
+ public:
+  // steps: [] number of good steps so far, which goes up; good: [] bool.
+  AdamStep(at::Tensor& steps, const at::Tensor& good) : good_(good), go_(good.to(at::kFloat)), zero_(at::zeros({}, go_.options())) {
+    steps.add_(go_);
+    c1_ = 1 - at::pow(kBeta1, steps);
+    c2_ = 1 - at::pow(kBeta2, steps);
+  }
+
+  // moments: [2, N] for values of N numbers.
+  void update(at::Tensor& values, at::Tensor& moments, const at::Tensor& rate) const {
+    const at::Tensor g = at::where(good_, values.grad(), zero_).flatten();
+    at::Tensor m = moments[0], v = moments[1];
+    m.mul_(kBeta1).add_(g, 1 - kBeta1);
+    v.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
+    values.sub_((m / ((v / c2_.clamp_min(1e-6)).sqrt() + 1e-8) * (rate * go_ / c1_.clamp_min(1e-3))).view_as(values));
+  }
+
+  const at::Tensor& go() const { return go_; }      // [] 1 or 0
+  const at::Tensor& zero() const { return zero_; }  // []
+
+ private:
+  static constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
+  at::Tensor good_, go_, zero_, c1_, c2_;
+};
+
+}  // namespace tessera::models::inr
