@@ -130,6 +130,10 @@ Status AudioDecoder::Impl::decode(std::span<const uint8_t> bytes) {
   bitstream::ByteReader in(bytes);
   auto view = bitstream::read_packet(in, bitstream::kMaxAudioPayload);
   if (!view) return view.status();
+  if (view->packet.kind == bitstream::PacketKind::index) {  // with its footer
+    report.bytes += bytes.size();
+    return {};
+  }
   if (!in.at_end()) return {ErrorCode::corrupt, "bytes after a packet"};
   if (view->packet.kind == bitstream::PacketKind::predicted) return {ErrorCode::corrupt, "predicted packet in a stream of sound"};
   report.bytes += bytes.size();

@@ -30,7 +30,7 @@ constexpr double kUsualThrift = 0.9, kThriftPace = 0.2;
 constexpr float kLoudest = 2;               // samples are clipped here
 
 models::audio::IndexSearchOptions search_options_of(int effort) {
-  constexpr int paths[] = {0, 1, 2, 3, 4, 6, 8, 12, 16, 32};
+  constexpr int paths[] = {0, 1, 2, 3, 4, 5, 8, 12, 16, 32};
   models::audio::IndexSearchOptions o;
   o.paths = std::max(1, paths[effort]);
   return o;

@@ -185,6 +185,20 @@ TEST_F(Audio, LowDelayTakesTheCausalModel) {
 }
 
 // The weights are random: it cannot save anything, and costs nothing, since what is larger than plain indices is not used.
+// As an encoder gives it out: packet by packet, the index last.
+TEST_F(Audio, ADecoderTakesTheIndexOfLongStreams) {
+  const std::vector<float> samples = voice(kRate, 1, 22 * kRate);
+  const AudioStream stream = encoded(options(), samples);
+  ASSERT_TRUE(stream.packets.back().index);
+  auto decoder = AudioDecoder::create(decoding());
+  ASSERT_TRUE(decoder->open(stream.header).ok());
+  for (const AudioPacket& packet : stream.packets) {
+    const Status status = decoder->send(packet.bytes);
+    EXPECT_TRUE(status.ok()) << status.message();
+  }
+  EXPECT_TRUE(decoder->flush().ok());
+}
+
 TEST_F(Audio, EveryEffortMakesAStreamOfTheSameRate) {
   const std::vector<float> samples = voice(kRate, 1, 6 * kRate);
   for (const int effort : {0, 1, 5, 9}) {
