@@ -25,12 +25,12 @@ constexpr double kMostAhead = 60;           // seconds: bounds the memory
 constexpr double kIndexSeconds = 10;        // from one entry of the index to the next
 constexpr double kIndexFrom = 20;           // seconds; shorter streams go without
 constexpr uint64_t kIndexEntryBytes = 6, kIndexFrameBytes = 16;  // as expected, for the budget
-constexpr double kEvenness = 0.5;  // 0: a squared distance counts the same everywhere; 1: relative to the size of the packet's latents
+constexpr double kEvenness = 0.2;  // 0: a squared distance counts the same everywhere; 1: relative to the size of the packet's latents
 constexpr double kUsualThrift = 0.9, kThriftPace = 0.2;
 constexpr float kLoudest = 2;               // samples are clipped here
 
 models::audio::IndexSearchOptions search_options_of(int effort) {
-  constexpr int paths[] = {0, 1, 2, 3, 4, 5, 8, 12, 16, 32};
+  constexpr int paths[] = {0, 1, 2, 3, 4, 6, 8, 12, 16, 32};
   models::audio::IndexSearchOptions o;
   o.paths = std::max(1, paths[effort]);
   return o;

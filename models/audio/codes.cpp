@@ -9,6 +9,9 @@
 namespace tessera::models::audio {
 namespace {
 
+// A lone level has nothing behind it that makes up for what it leaves: bits are worth less there.
+constexpr double kLoneThrift = 0.25;
+
 // The first of the largest values, in lanes that the compiler vectorises.
 TESSERA_CLONES() int32_t largest(const float* values, int32_t count) {
   constexpr int32_t kWidth = 16;
@@ -107,7 +110,9 @@ const IndexChoice& CodeSearch::choice(int64_t levels) {
   if (known != choices_.end()) return known->second;
   IndexChoice made;
   if (search_ != nullptr && levels <= model_->index->levels()) {
-    made = (*search_)(latents_, frames_, levels, options_);
+    IndexSearchOptions options = options_;
+    if (levels == 1) options.thrift *= kLoneThrift;
+    made = (*search_)(latents_, frames_, levels, options);
   } else {
     made.indices = indices(levels);
     made.left = latents_;
