@@ -26,6 +26,7 @@ constexpr double kIndexSeconds = 10;        // from one entry of the index to th
 constexpr double kIndexFrom = 20;           // seconds; shorter streams go without
 constexpr uint64_t kIndexEntryBytes = 6, kIndexFrameBytes = 16;  // as expected, for the budget
 constexpr double kEvenness = 0.2;  // 0: a squared distance counts the same everywhere; 1: relative to the size of the packet's latents
+constexpr double kPriceStep = 1.5;
 constexpr double kUsualThrift = 0.9, kThriftPace = 0.2;
 constexpr float kLoudest = 2;               // samples are clipped here
 
@@ -236,7 +237,9 @@ AudioSymbols AudioEncoder::Impl::plan() {
     double least = 1e300;
     const double weight = std::pow(p.search.distance(0) + 1e-9, -kEvenness);
     for (int64_t n = 1; n <= q.levels; ++n) {
-      const double cost = weight * p.search.distance(n) + price * likely(p, n);
+      const double paid = price * likely(p, n);
+      if (paid >= least) break;  // no distance is below zero: more levels are not even looked for
+      const double cost = weight * p.search.distance(n) + paid;
       if (cost < least) least = cost, best = n;
     }
     return best;
@@ -246,10 +249,10 @@ AudioSymbols AudioEncoder::Impl::plan() {
     for (Pending& p : queue) bytes += likely(p, levels_at(p, price));
     return bytes;
   };
-  double low = last_price / 4, high = last_price * 4;
-  for (int i = 0; i < 40 && total(low) <= room && low > 1e-12; ++i) low /= 4;
-  for (int i = 0; i < 40 && total(high) > room; ++i) high *= 4;
-  for (int i = 0; i < 12; ++i) {
+  double low = last_price / kPriceStep, high = last_price * kPriceStep;
+  for (int i = 0; i < 100 && total(low) <= room && low > 1e-12; ++i) low /= kPriceStep;
+  for (int i = 0; i < 100 && total(high) > room; ++i) high *= kPriceStep;
+  for (int i = 0; i < 8; ++i) {
     const double middle = std::sqrt(low * high);
     (total(middle) > room ? low : high) = middle;
   }
