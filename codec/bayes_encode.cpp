@@ -113,6 +113,8 @@ BayesCoded encode_bayes(std::shared_ptr<const bayes::Prior> prior, const at::Ten
   at::set_num_threads(1);
   BayesCoded coded = Fit(std::move(prior), samples.clone(), request).run();
   report.symbols_coded += coded.blocks.indices.size();
+  report.kl_fitted += coded.kl;
+  report.kl_coded += coded.block_kl;
   return coded;
 }
 

@@ -158,7 +158,7 @@ class Trainer {
     q_.scale = at::empty_like(q_.centre);
     for (int64_t i = 0; i < o_.crops; ++i) {
       const at::Tensor g = network_.guess(target_.narrow(0, i, 1), layout_, noise_of(weights_of({&i, 1})));
-      q_.centre[i].copy_(g[0][0]);
+      q_.centre[i].copy_(g[0][0].clamp(-bayes::kFarthest, bayes::kFarthest));
       q_.scale[i].copy_(g[1][0].exp());
     }
     q_.shift = at::zeros_like(q_.centre);
@@ -202,6 +202,7 @@ class Trainer {
       at::Tensor& x = which == 0 ? shift : log_factor;
       x.sub_(m / c1 / ((v / c2).sqrt() + 1e-12) * (which == 0 ? own : 0.5 * own));
     }
+    shift.copy_(((centre + scale * shift).clamp(-bayes::kFarthest, bayes::kFarthest) - centre) / scale);
     q_.shift.index_copy_(0, index, shift);
     q_.log_factor.index_copy_(0, index, log_factor);
     q_.moments.index_copy_(0, index, moments);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kLog2 = 0.69314718055994531;
 constexpr int kSeeds = 64;            // shuffles that are tried
-constexpr double kPricePace = 0.02;   // of the blocks' prices, a bit and step
+constexpr double kPricePace = 0.04;   // of the blocks' prices, a bit and step
 constexpr double kMostPrice = 8;
 
 }  // namespace
@@ -24,12 +24,14 @@ at::Tensor kl_bits(const at::Tensor& mean, const at::Tensor& log_deviation) {
   return ((log_deviation * 2).exp() + mean.square() - 1 - log_deviation * 2) * (0.5 / kLog2);
 }
 
-Guessed::Guessed(const at::Tensor& guess) : centre(guess[0].contiguous()), scale(guess[1].exp().contiguous()), shift(at::zeros_like(centre)), log_factor(at::zeros_like(centre)) {
+Guessed::Guessed(const at::Tensor& guess) : centre(guess[0].clamp(-kFarthest, kFarthest).contiguous()), scale(guess[1].exp().contiguous()), shift(at::zeros_like(centre)), log_factor(at::zeros_like(centre)) {
   for (at::Tensor* t : {&shift, &log_factor}) {
     t->set_requires_grad(true);
     t->mutable_grad() = at::zeros_like(*t);
   }
 }
+
+void Guessed::confine() { shift.copy_(((centre + scale * shift).clamp(-kFarthest, kFarthest) - centre) / scale); }
 
 Posterior::Posterior(std::shared_ptr<const Prior> prior, const at::Tensor& target, const PosteriorOptions& options)
     : prior_(std::move(prior)),
@@ -75,8 +77,9 @@ Posterior::Numbers Posterior::step(double rate) {
   const at::Tensor speed = at::full({}, rate);
   adam.update(q_.shift, moments_[0], speed);
   adam.update(q_.log_factor, moments_[1], speed * 0.5);
+  q_.confine();
   if (block_of_.defined() && good.item<bool>()) {
-    block_price_ = (block_price_ * ((block_sums(kl.detach()) - kBudget) * kPricePace).clamp(-0.1, 0.1).exp()).clamp(1 / kMostPrice, kMostPrice);
+    block_price_ = (block_price_ * ((block_sums(kl.detach()) - kBudget) * kPricePace).clamp(-0.2, 0.2).exp()).clamp(1 / kMostPrice, kMostPrice);
     price_ = block_price_.index_select(0, block_of_).unsqueeze(0);
   }
   return {kl.detach().sum().item<double>(), mse.detach().item<double>(), good.item<bool>()};

@@ -18,6 +18,8 @@ namespace tessera::models::inr::bayes {
 
 // Bits of a block's KL that an index of kIndexBits is spent on.
 inline constexpr double kBudget = 16;
+// Means stay within so many of the prior's deviations: no candidate lies far beyond.
+inline constexpr double kFarthest = 3.5;
 
 // KL of each latent in bits, for means and logs of deviations.
 at::Tensor kl_bits(const at::Tensor& mean, const at::Tensor& log_deviation);
@@ -29,6 +31,7 @@ struct Guessed {
   explicit Guessed(const at::Tensor& guess);  // [2, B, total]
   at::Tensor mean() const { return centre + scale * shift; }
   at::Tensor log_deviation() const { return scale.log() + log_factor; }
+  void confine();  // means to kFarthest
   at::Tensor sample(const at::Tensor& noise) const { return centre + scale * (shift + log_factor.exp() * noise); }
 };
 
