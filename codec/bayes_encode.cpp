@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 constexpr double kFirstRate = 0.15, kLastRate = 0.02, kCodingRate = 0.05;
 constexpr double kFramingBits = 8 * 34;    // header, packet, section's head, checksum
 constexpr int64_t kTrialSteps = 20;        // of a fit that only tells the rate at a quality
-constexpr int64_t kMostSteps = 20;         // after a block
+constexpr int64_t kMostSteps = 20;         // after a block, on average
 
 class Fit {
  public:
@@ -40,7 +40,7 @@ class Fit {
     const size_t wanted = request_.bits ? static_cast<size_t>(std::max(1.0, std::floor((*request_.bits - kFramingBits) / bayes::kIndexBits))) : 0;
     const size_t blocks = posterior.begin_blocks(wanted);
     const bool steered = whole && fit(posterior, steps_ / 2, 0.4, 0.6);
-    const int64_t after = steered ? std::clamp<int64_t>(steps_ / static_cast<int64_t>(blocks), 1, kMostSteps) : 0;
+    const int64_t after = steered ? std::min(2 * steps_, kMostSteps * static_cast<int64_t>(blocks)) : 0;
     out.blocks = posterior.code(after, kCodingRate, [&](double done) { return tell(0.6 + 0.4 * done); });
     for (const double kl : posterior.coded_kl()) out.block_kl += kl;
     out.latents = latents_of(*prior_, posterior.layout(), out.quality, grey(), out.blocks);

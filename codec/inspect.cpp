@@ -127,7 +127,9 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   // The model's figures are a bonus: a stream can be described without its weights.
   const Status found = guarded(Device::cpu, [&]() -> Status {
     const std::string folder = weights_folder(weights_dir);
-    if (h.kind == bitstream::MediaKind::audio) {
+    if (h.kind == bitstream::MediaKind::audio && h.model_name == kBayesSound) {
+      info.decode_mmac_per_second = find_prior(folder, h.model_name, h.model_hash)->geometry.macs() * kBayesRate / 1e6;
+    } else if (h.kind == bitstream::MediaKind::audio) {
       info.decode_mmac_per_second = models::audio::decode_macs(*find_audio_model(folder, h.model_name, h.model_hash)) / 1e6;
     } else if (h.kind == bitstream::MediaKind::image && h.model_name == kOverfit) {
       if (h.model_revision != kOverfitRevision || parsed->packets.empty()) throw Failure{{ErrorCode::model_missing, "another revision"}};

@@ -1,72 +1,11 @@
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
-
-#include "models/inr/bayes/prior.h"
+#include "models/inr/bayes/geometry_fields.h"
 
 namespace tessera::models::inr::bayes {
 namespace {
 
-// Every field but the two flags and the weight.
-struct Field {
-  const char* name;
-  int Geometry::* value;
-  int least, most;
-};
-constexpr Field kFields[] = {
-    {"planes", &Geometry::planes, 1, 3},
-    {"cell_h", &Geometry::cell_h, 1, 64},
-    {"cell_w", &Geometry::cell_w, 2, 1024},
-    {"super_h", &Geometry::super_h, 1, 16},
-    {"super_w", &Geometry::super_w, 1, 16},
-    {"picture_scales", &Geometry::picture_scales, 1, 16},
-    {"super_scales", &Geometry::super_scales, 1, 16},
-    {"cell_scales", &Geometry::cell_scales, 1, 16},
-    {"weights", &Geometry::weights, 1, 256},
-    {"hidden", &Geometry::hidden, 1, 64},
-    {"octaves", &Geometry::octaves, 1, 8},
-};
-
 constexpr int kMostArea = 1024;  // samples of a cell, cells of a super-cell
-constexpr const char* kKind = "bayes";
 
 }  // namespace
-
-std::string Geometry::to_json() const {
-  nlohmann::json j;
-  j["kind"] = kKind;
-  for (const Field& f : kFields) j[f.name] = this->*f.value;
-  j["overlap_rows"] = overlap_rows;
-  j["whole_margin"] = whole_margin;
-  j["weight"] = weight;
-  return j.dump();
-}
-
-bool is_prior(const std::string& config) {
-  const nlohmann::json j = nlohmann::json::parse(config, nullptr, false);
-  return j.is_object() && j.contains("kind") && j["kind"] == kKind;
-}
-
-Geometry Geometry::from_json(const std::string& text) {
-  const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
-  if (!j.is_object() || !is_prior(text)) throw std::runtime_error("the weights file holds no prior of implicit representations");
-  Geometry g;
-  const auto bad = [](const char* name) { throw std::runtime_error(std::string("the prior's configuration lacks a valid ") + name); };
-  for (const Field& f : kFields) {
-    if (!j.contains(f.name) || !j[f.name].is_number_integer()) bad(f.name);
-    const int64_t v = j[f.name].get<int64_t>();
-    if (v < f.least || v > f.most) bad(f.name);
-    g.*f.value = static_cast<int>(v);
-  }
-  for (const auto& [name, flag] : {std::pair("overlap_rows", &g.overlap_rows), {"whole_margin", &g.whole_margin}}) {
-    if (!j.contains(name) || !j[name].is_boolean()) bad(name);
-    *flag = j[name].get<bool>();
-  }
-  if (!j.contains("weight") || !j["weight"].is_number()) bad("weight");
-  g.weight = j["weight"].get<double>();
-  if (const auto wrong = problem(g)) throw std::runtime_error(*wrong);
-  return g;
-}
 
 double Geometry::macs() const {
   const double area = cell_area(), rest = planes * (area - 1);
@@ -75,7 +14,7 @@ double Geometry::macs() const {
 }
 
 std::optional<std::string> problem(const Geometry& g) {
-  for (const Field& f : kFields) {
+  for (const GeometryField& f : kGeometryFields) {
     if (g.*f.value < f.least || g.*f.value > f.most) return std::string("the prior's ") + f.name + " is out of range";
   }
   if (g.planes == 2) return "a prior has 1 or 3 planes";

@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kLog2 = 0.69314718055994531;
 constexpr int kSeeds = 64;            // shuffles that are tried
-constexpr double kPricePace = 0.04;   // of the blocks' prices, a bit and step
-constexpr double kMostPrice = 8;
+constexpr double kPricePace = 0.06;   // of the blocks' prices, a bit and step
+constexpr double kMostPrice = 16;
 
 }  // namespace
 
@@ -162,9 +162,9 @@ Blocks Posterior::code(int64_t steps, double rate, const std::function<bool(doub
         fixed_.data_ptr<float>()[latent] = static_cast<float>(values[i]) / kUnit;
       }
     }
-    const double done = static_cast<double>(b + 1) / static_cast<double>(order_.ends.size());
-    fitting = fitting && watch(done);
-    for (int64_t i = 0; fitting && i < steps && b + 1 < order_.ends.size(); ++i) step(rate);
+    const int64_t count = static_cast<int64_t>(order_.ends.size()), now = static_cast<int64_t>(b) + 1;
+    fitting = fitting && watch(static_cast<double>(now) / static_cast<double>(count));
+    for (int64_t i = steps * static_cast<int64_t>(b) / count; fitting && i < steps * now / count && now < count; ++i) step(rate);
   }
   return out;
 }

@@ -56,7 +56,7 @@ class Posterior {
 
   // Chooses the blocks: as many as the KL asks for, or `wanted`; from then on every block's KL is steered to kBudget.
   size_t begin_blocks(size_t wanted = 0);
-  // Codes the blocks one by one, with `steps` of fitting after each. `watch` hears of the fraction done; false: no more fitting.
+  // Codes the blocks one by one, with `steps` of fitting between them, shared out evenly. `watch` hears of the fraction done; false: no more fitting.
   Blocks code(int64_t steps, double rate, const std::function<bool(double)>& watch);
 
   double kl() const;  // bits, of what is not coded yet
