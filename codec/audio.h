@@ -110,9 +110,9 @@ class TESSERA_AUDIO_API AudioEncoder {
  private:
   struct Impl;
   explicit AudioEncoder(std::unique_ptr<Impl> impl);
-  explicit AudioEncoder(std::unique_ptr<BayesSoundEncoder> bayes);
+  explicit AudioEncoder(std::shared_ptr<BayesSoundEncoder> bayes);
   std::unique_ptr<Impl> impl_;
-  std::unique_ptr<BayesSoundEncoder> bayes_;  // instead, for its model
+  std::shared_ptr<BayesSoundEncoder> bayes_;  // instead, for its model
 };
 
 class TESSERA_AUDIO_API AudioDecoder {
@@ -150,7 +150,7 @@ class TESSERA_AUDIO_API AudioDecoder {
   struct Impl;
   explicit AudioDecoder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
-  std::unique_ptr<BayesSoundDecoder> bayes_;  // does the work, once a header names its model
+  std::shared_ptr<BayesSoundDecoder> bayes_;  // does the work, once a header names its model
 };
 
 // Which model `--model` stands for when none is named: `speech` for one channel below 12 kbit/s, and for anything below 3 kbit/s;

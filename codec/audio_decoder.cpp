@@ -194,7 +194,7 @@ Status AudioDecoder::open(std::span<const uint8_t> header) {
   return guarded(Device::cpu, [&]() -> Status {
     auto parsed = bitstream::parse_header(header, {});
     if (!parsed || parsed->kind != bitstream::MediaKind::audio || parsed->model_name != kBayesSound) return impl_->open(header);
-    bayes_ = std::make_unique<BayesSoundDecoder>(impl_->options, *parsed);
+    bayes_ = std::make_shared<BayesSoundDecoder>(impl_->options, *parsed);
     impl_->header = std::move(*parsed);
     impl_->opened = true;
     return {};

@@ -350,7 +350,7 @@ void AudioEncoder::Impl::write_index() {
 }
 
 AudioEncoder::AudioEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-AudioEncoder::AudioEncoder(std::unique_ptr<BayesSoundEncoder> bayes) : bayes_(std::move(bayes)) {}
+AudioEncoder::AudioEncoder(std::shared_ptr<BayesSoundEncoder> bayes) : bayes_(std::move(bayes)) {}
 AudioEncoder::AudioEncoder(AudioEncoder&&) noexcept = default;
 AudioEncoder& AudioEncoder::operator=(AudioEncoder&&) noexcept = default;
 AudioEncoder::~AudioEncoder() = default;
@@ -362,10 +362,10 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
   if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.source_bit_depth < 1 || options.source_bit_depth > 32) return {ErrorCode::invalid_argument, "the source's bit depth is not in 1..32"};
   std::unique_ptr<Impl> impl;
-  std::unique_ptr<BayesSoundEncoder> bayes;
+  std::shared_ptr<BayesSoundEncoder> bayes;
   const Status status = guarded(Device::cpu, [&]() -> Status {
     if (options.model == kBayesSound) {
-      bayes = std::make_unique<BayesSoundEncoder>(std::move(options));
+      bayes = std::make_shared<BayesSoundEncoder>(std::move(options));
       return {};
     }
     const std::string folder = weights_folder(options.weights_dir);

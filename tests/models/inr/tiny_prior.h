@@ -10,7 +10,7 @@
 
 namespace tessera::models::inr::bayes::test {
 
-inline constexpr uint32_t kQuantilesChecksum = 2235203137, kShuffleChecksum = 4173919910;
+inline constexpr uint32_t kQuantilesChecksum = 0x853a7e41, kShuffleChecksum = 0xf8c8f6a6;
 inline const std::vector<int16_t> kCandidate = {2066, 4925, 1682, 3907, -5168, -1445, -3333, 1055, -2097, 3282, 3344};
 
 Geometry tiny_geometry(bool sound);
