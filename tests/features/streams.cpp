@@ -6,6 +6,7 @@
 #include "tests/codec/pictures.h"
 #include "tests/codec/sounds.h"
 #include "tests/codec/videos.h"
+#include "tests/models/inr/tiny_prior.h"
 #include "tests/models/tiny_still.h"
 
 namespace tessera::test {
@@ -38,6 +39,10 @@ void add_pictures(const std::string& folder, std::vector<FeatureStream>& out) {
       out.push_back({"overfit-" + std::to_string(channels) + "x" + std::to_string(depth), encoded(photo(20 + channels, 17, channels, depth), options)});
     }
   }
+  for (const uint32_t channels : {1u, 4u}) {
+    const EncoderOptions options{.model = "bayes", .quality = 20, .threads = 1, .effort = 0, .checksum = channels == 4, .weights_dir = folder};
+    out.push_back({"bayes-" + std::to_string(channels), encoded(photo(11, 8 + channels, channels, 8), options)});
+  }
 }
 
 void add_sounds(const std::string& folder, std::vector<FeatureStream>& out) {
@@ -57,6 +62,11 @@ void add_sounds(const std::string& folder, std::vector<FeatureStream>& out) {
       }
     }
   }
+  AudioEncoderOptions snippet;
+  snippet.model = "bayes-sound";
+  snippet.effort = 0;
+  snippet.weights_dir = folder;
+  out.push_back({"sound-bayes", encoded(snippet, voice(24000, 1, 700)).bytes()});
   AudioEncoderOptions options;
   options.bit_rate = 3200;
   options.weights_dir = folder;
@@ -101,6 +111,8 @@ std::vector<FeatureStream> feature_streams(const std::string& folder) {
   models::export_still(network, folder + "/still.safetensors", "still", 1, "{}");
   write_weights(folder);
   write_video_weights(folder);
+  models::inr::bayes::test::tiny_prior(folder + "/bayes.safetensors", false);
+  models::inr::bayes::test::tiny_prior(folder + "/bayes-sound.safetensors", true);
   std::vector<FeatureStream> streams;
   add_pictures(folder, streams);
   add_sounds(folder, streams);

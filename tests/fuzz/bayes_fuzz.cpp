@@ -33,7 +33,7 @@ bayes::Prior make_prior(bool sound) {
   g.whole_margin = sound;
   g.weights = g.hidden = 4;
   g.octaves = 1;
-  const auto fill = [seed = 0](std::vector<float>& values, int count) mutable {
+  auto fill = [seed = 0](std::vector<float>& values, int count) mutable {
     for (int i = 0; i < count; ++i) values.push_back(static_cast<float>(std::sin(++seed)) * 0.3f);
   };
   const int rest = g.planes * (g.cell_area() - 1);

@@ -76,7 +76,7 @@ Posterior::Numbers Posterior::step(double rate) {
   const AdamStep adam(steps_, good);
   const at::Tensor speed = at::full({}, rate);
   adam.update(q_.shift, moments_[0], speed);
-  adam.update(q_.log_factor, moments_[1], speed * 0.5);
+  adam.update(q_.log_factor, moments_[1], speed);
   q_.confine();
   if (block_of_.defined() && good.item<bool>()) {
     block_price_ = (block_price_ * ((block_sums(kl.detach()) - kBudget) * kPricePace).clamp(-0.2, 0.2).exp()).clamp(1 / kMostPrice, kMostPrice);
