@@ -21,7 +21,7 @@ namespace bayes = models::inr::bayes;
 using Clock = std::chrono::steady_clock;
 
 // Adam's rates, in the guess's deviations: of the fit, falling, and while blocks are coded.
-constexpr double kFirstRate = 0.15, kLastRate = 0.02, kCodingRate = 0.05;
+constexpr double kFirstRate = 0.15, kSteeringRate = 0.08, kLastRate = 0.02, kCodingRate = 0.04;
 constexpr double kFramingBits = 8 * 34;    // header, packet, section's head, checksum
 constexpr int64_t kTrialSteps = 20;        // of a fit that only tells the rate at a quality
 constexpr int64_t kMostSteps = 20;         // after a block, on average
@@ -35,11 +35,11 @@ class Fit {
     BayesCoded out;
     out.quality = request_.bits ? search() : request_.quality;
     bayes::Posterior posterior = make(out.quality);
-    const bool whole = fit(posterior, steps_, 0, 0.4);
+    const bool whole = fit(posterior, steps_, kFirstRate, 0, 0.4);
     out.kl = posterior.kl();
     const size_t wanted = request_.bits ? static_cast<size_t>(std::max(1.0, std::floor((*request_.bits - kFramingBits) / bayes::kIndexBits))) : 0;
     const size_t blocks = posterior.begin_blocks(wanted);
-    const bool steered = whole && fit(posterior, steps_ / 2, 0.4, 0.6);
+    const bool steered = whole && fit(posterior, steps_ / 2, kSteeringRate, 0.4, 0.6);
     const int64_t after = steered ? std::min(2 * steps_, kMostSteps * static_cast<int64_t>(blocks)) : 0;
     out.blocks = posterior.code(after, kCodingRate, [&](double done) { return tell(0.6 + 0.4 * done); });
     for (const double kl : posterior.coded_kl()) out.block_kl += kl;
@@ -55,11 +55,11 @@ class Fit {
   }
 
   // False when it was told to end.
-  bool fit(bayes::Posterior& posterior, int64_t steps, double from, double to) {
+  bool fit(bayes::Posterior& posterior, int64_t steps, double rate, double from, double to) {
     int64_t bad = 0;
     for (int64_t i = 0; i < steps; ++i) {
       const double t = static_cast<double>(i) / static_cast<double>(steps);
-      last_ = posterior.step(kLastRate + (kFirstRate - kLastRate) * 0.5 * (1 + std::cos(M_PI * t)));
+      last_ = posterior.step(kLastRate + (rate - kLastRate) * 0.5 * (1 + std::cos(M_PI * t)));
       if (!last_.good && ++bad > 20) throw Failure{{ErrorCode::device, "the fit does not converge"}};
       if (!tell(from + (to - from) * static_cast<double>(i + 1) / static_cast<double>(steps))) return false;
     }

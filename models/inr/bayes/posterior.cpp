@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kLog2 = 0.69314718055994531;
 constexpr int kSeeds = 64;            // shuffles that are tried
-constexpr double kPricePace = 0.06;   // of the blocks' prices, a bit and step
-constexpr double kMostPrice = 16;
+constexpr double kPricePace = 0.02;   // of the blocks' prices, a bit and step
+constexpr double kMostPrice = 8;
 
 }  // namespace
 
@@ -76,10 +76,10 @@ Posterior::Numbers Posterior::step(double rate) {
   const AdamStep adam(steps_, good);
   const at::Tensor speed = at::full({}, rate);
   adam.update(q_.shift, moments_[0], speed);
-  adam.update(q_.log_factor, moments_[1], speed);
+  adam.update(q_.log_factor, moments_[1], speed * 0.5);
   q_.confine();
   if (block_of_.defined() && good.item<bool>()) {
-    block_price_ = (block_price_ * ((block_sums(kl.detach()) - kBudget) * kPricePace).clamp(-0.2, 0.2).exp()).clamp(1 / kMostPrice, kMostPrice);
+    block_price_ = (block_price_ * ((block_sums(kl.detach()) - kBudget) * kPricePace).clamp(-0.1, 0.1).exp()).clamp(1 / kMostPrice, kMostPrice);
     price_ = block_price_.index_select(0, block_of_).unsqueeze(0);
   }
   return {kl.detach().sum().item<double>(), mse.detach().item<double>(), good.item<bool>()};
