@@ -12,6 +12,7 @@
 #include "codec/concealment.h"
 #include "codec/guard.h"
 #include "models/audio/stream.h"
+#include "models/time_limit.h"
 
 namespace tessera {
 namespace {
@@ -42,6 +43,7 @@ struct AudioDecoder::Impl {
   uint64_t first = 0;          // samples of the sound before it are dropped
   AudioReport report;
   double level_frames = 0, coded_frames = 0;
+  models::Clock::time_point time_end = models::kNever;  // of the time that the limit leaves
   bool opened = false, finished = false;
 
   uint64_t block() const { return header.audio.block_samples; }
@@ -54,6 +56,7 @@ struct AudioDecoder::Impl {
 };
 
 Status AudioDecoder::Impl::open(std::span<const uint8_t> bytes) {
+  time_end = models::end_after(options.max_seconds);
   auto parsed = bitstream::parse_header(bytes, {});
   if (!parsed) return parsed.status();
   if (parsed->kind != bitstream::MediaKind::audio) {
@@ -119,6 +122,7 @@ void AudioDecoder::Impl::conceal(uint64_t packets) {
   if (end != std::numeric_limits<uint64_t>::max()) return;  // nothing follows the last packet
   for (; packets > 0; --packets) {
     const int64_t frames = static_cast<int64_t>(block()) / model->config.hop;
+    models::check_time();
     concealment.lose(next_time, block());
     synthesise(concealment.extrapolate(frames));
     next_time += block();
@@ -202,6 +206,8 @@ const AudioReport& AudioDecoder::report() const { return impl_->report; }
 Status AudioDecoder::send(std::span<const uint8_t> packet) {
   if (!impl_->opened || impl_->finished) return not_open();
   return guarded(Device::cpu, [&] {
+    const models::TimeLimit time(impl_->time_end);
+    models::check_time();
     at::set_num_threads(1);
     return impl_->decode(packet);
   });
@@ -213,6 +219,7 @@ Status AudioDecoder::lost(uint64_t packets) {
     return {ErrorCode::invalid_argument, "more than five minutes of lost packets"};
   }
   return guarded(Device::cpu, [&]() -> Status {
+    const models::TimeLimit time(impl_->time_end);
     at::set_num_threads(1);
     impl_->conceal(packets);
     return {};

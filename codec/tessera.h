@@ -72,12 +72,13 @@ struct Image {
 
 enum class Device : uint8_t { cpu, cuda };
 
-// Checked before anything is allocated.
+// Checked before anything is allocated, but for the time.
 struct Limits {
   uint64_t max_pixels = uint64_t{1} << 28;
   uint32_t max_dimension = 65535;
   uint64_t max_memory = uint64_t{8} << 30;      // bytes, predicted from the header
   uint64_t max_metadata = uint64_t{64} << 20;   // bytes of ICC, EXIF and XMP together
+  double max_seconds = 0;                       // on the clock, for a picture, or for a video or sound from open() on; 0: any
 };
 
 // Called from the coding thread with the fraction done in 0..1; return false to cancel.

@@ -113,6 +113,9 @@ void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
   c->add_option("--max-memory", o.max_memory_mib, "Refuse streams that need more memory, in MiB (8192)")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40).description(""))
       ->type_name("MIB");
+  c->add_option("--max-time", o.max_seconds, "Give a stream up that takes longer to decode, in seconds; 0: any time (0)")
+      ->check(CLI::Range(0.0, 1e9).description(""))
+      ->type_name("S");
   add_output(*c, o.output, overwrite);
   add_machine(*c, o.common);
   add_quiet(*c, o.common);

@@ -47,6 +47,7 @@ struct DecodeOptions {
   std::string format;  // extension; empty: the output's, or png
   uint64_t max_pixels = Limits{}.max_pixels;
   uint64_t max_memory_mib = Limits{}.max_memory >> 20;
+  double max_seconds = Limits{}.max_seconds;  // a file; 0: any
 };
 
 struct InfoOptions {

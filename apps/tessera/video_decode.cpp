@@ -184,6 +184,7 @@ Status decode_video(const Job& job, const DecodeOptions& options, int threads, c
   VideoDecoderOptions decoding = decoder_options(options.common, threads);
   decoding.limits.max_pixels = options.max_pixels;
   decoding.limits.max_memory = options.max_memory_mib << 20;
+  decoding.limits.max_seconds = options.max_seconds;
   decoding.ahead = threads == 1 ? 0 : kAhead;
   auto created = VideoDecoder::create(decoding);
   if (!created) return created.status();
