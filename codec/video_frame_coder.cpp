@@ -239,9 +239,9 @@ FramePlan plan_frame(const MotionModel& model, const models::Planes& picture, co
     const double lambda = c.lambda_min * std::pow(c.lambda_max / c.lambda_min, quality / 63.0);
     const models::SearchOptions search = {.reach = effort < 2 ? 16 : effort < 8 ? 32 : 64, .quarters = effort >= 2, .visits = effort < 5 ? 2 : 3,
                                           .diagonals = effort >= 5};
-    // On the CPU also for a GPU: the loops visit the blocks one after the other, so that good vectors spread further than by the tensor operators,
-    // which saves up to 15 % of the bits on fast motion (docs/results/video.md).
-    const at::Tensor now = picture.y.cpu(), before = used.picture.y.cpu();
+    // Without the project's kernels on the CPU also for a GPU: what tensor operators find costs up to 15 % more bits on fast motion (docs/results/video.md).
+    const bool here = picture.y.is_cpu() || models::gpu_search_is_good();
+    const at::Tensor now = here ? picture.y : picture.y.cpu(), before = here ? used.picture.y : used.picture.y.cpu();
     plan.vectors = models::search_vectors(now, before, at::full({1, 1, 1}, 1 / std::sqrt(lambda), now.options()), search);
     plan.vectors = {plan.vectors.coarse.to(picture.y.device()), plan.vectors.delta.to(picture.y.device())};
   }
