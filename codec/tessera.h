@@ -149,6 +149,7 @@ struct StreamInfo {
   double seconds = 0;           // from the first frame's time to the end of the last one
   uint32_t aspect_numerator = 1, aspect_denominator = 1;  // width to height of a sample
   uint32_t rotation = 0;        // degrees clockwise
+  std::string sound;            // model of the sound beside the frames; empty: there is none
 };
 
 // What one run of the encoder or decoder did.

@@ -81,6 +81,11 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
   c->add_flag("--low-delay", o.low_delay, "Sound: packets of about 25 ms, and the model's causal variant");
   c->add_option("--keyint,--gop", o.keyint, "Video: frames from one key frame to the next at most; 0: only at scene cuts (0)")->type_name("N");
   c->add_flag("!--no-scenecut", o.scene_cuts, "Video: no key frames at scene cuts");
+  auto* silent = c->add_flag("!--no-sound", o.sound, "Video: without its sound");
+  c->add_option_function<std::string>("--sound-bitrate", [&o](const std::string& text) { o.sound_bit_rate = bit_rate_of(text); },
+                                      "Video to .tsr: bit/s of its sound, as for --bitrate (12k)")
+      ->excludes(silent)
+      ->type_name("RATE");
   c->add_option("--buffer", o.buffer, "Video with --bitrate: seconds of it that a receiver's buffer holds (1)")
       ->check(CLI::Range(0.02, 3600.0).description(""))
       ->type_name("S");
@@ -116,6 +121,7 @@ void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
   c->add_option("--max-time", o.max_seconds, "Give a stream up that takes longer to decode, in seconds; 0: any time (0)")
       ->check(CLI::Range(0.0, 1e9).description(""))
       ->type_name("S");
+  c->add_flag("!--no-sound", o.sound, "Video: without its sound");
   add_output(*c, o.output, overwrite);
   add_machine(*c, o.common);
   add_quiet(*c, o.common);

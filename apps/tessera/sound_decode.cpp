@@ -68,6 +68,8 @@ Status feed(const Bytes& read_more, uint64_t size, AudioDecoder& decoder, const 
           TESSERA_RETURN_IF_ERROR(decoder.lost(1));
         }
         break;
+      case StreamReader::Kind::companion:
+        continue;
       case StreamReader::Kind::lost:
         damage.note(event.damage);
         damage.lost += event.lost;
