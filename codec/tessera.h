@@ -158,6 +158,8 @@ struct Report {
   uint64_t symbols_coded = 0, symbols_skipped = 0;
   double seconds_network = 0, seconds_entropy = 0;
   int quality = 0;  // chosen quality (of interest with bpp)
+  // Encoding with the model "bayes": KL of the posterior in bits, as fitted and, block by block, when it was coded.
+  double kl_fitted = 0, kl_coded = 0;
 };
 
 class TESSERA_API ImageEncoder {
