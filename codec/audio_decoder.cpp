@@ -198,6 +198,7 @@ Status AudioDecoder::open(std::span<const uint8_t> header) {
   return guarded(Device::cpu, [&]() -> Status {
     auto parsed = bitstream::parse_header(header, {});
     if (!parsed || parsed->kind != bitstream::MediaKind::audio || parsed->model_name != kBayesSound) return impl_->open(header);
+    impl_->time_end = models::end_after(impl_->options.max_seconds);
     bayes_ = std::make_shared<BayesSoundDecoder>(impl_->options, *parsed);
     impl_->header = std::move(*parsed);
     impl_->opened = true;
@@ -214,10 +215,10 @@ const AudioReport& AudioDecoder::report() const { return bayes_ ? bayes_->report
 
 Status AudioDecoder::send(std::span<const uint8_t> packet) {
   if (!impl_->opened || impl_->finished) return not_open();
-  if (bayes_) return bayes_->send(packet);
   return guarded(Device::cpu, [&] {
     const models::TimeLimit time(impl_->time_end);
     models::check_time();
+    if (bayes_) return bayes_->send(packet);
     at::set_num_threads(1);
     return impl_->decode(packet);
   });

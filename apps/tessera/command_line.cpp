@@ -97,6 +97,7 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->type_name("N");
   c->add_option("--without", o.without, "overfit-video, for comparison: leave out separable, skip, even, warm, entropy, rounding, or plain (the first two and warm); take in +sine, +affine")
       ->type_name("LIST");
+  c->add_option("--front", o.front, "overfit: front end of the synthesis, plain, rbf or metric (plain)")->type_name("NAME");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
       ->type_name("N");
   c->add_flag("!--no-checksum", o.checksum, "Do not store a checksum of the symbols");

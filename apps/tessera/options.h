@@ -32,6 +32,7 @@ struct EncodeOptions {
   std::string model;  // empty: still for pictures, for sound the codec's choice
   int effort = 5;  // 0..9
   std::string without;  // overfitted video: ideas to leave out
+  std::string front = "plain";  // overfitted pictures
   bool checksum = true;
   uint32_t tile = 0;  // pixels; 0: chosen by the encoder
   std::optional<double> bit_rate;  // sound, video: bit/s
