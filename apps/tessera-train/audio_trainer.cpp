@@ -116,7 +116,8 @@ class Run {
   void step(const AudioPhase& phase) {
     const at::Tensor x = batches_->sample(phase.batch, segment(phase), recipe_.variation);
     flat_->zero_gradient();
-    const Speech::Output out = network_.forward(x, network_.quantizer().random_levels(phase.batch, recipe_.all_levels), true);
+    const at::Tensor levels = network_.quantizer().random_levels(phase.batch, recipe_.all_levels);
+    const Speech::Output out = network_.forward(x, levels, true);
     at::Tensor judge_loss = at::zeros({}, x.options()), fool = judge_loss, match = judge_loss;
     if (phase.adversarial) {
       judge_flat_->zero_gradient();
@@ -133,7 +134,7 @@ class Run {
       if (signal.size(1) != 2) return signal;
       return at::cat({signal, signal.narrow(1, 0, 1) * at::cos(angle) + signal.narrow(1, 1, 1) * at::sin(angle)}, 1);
     };
-    const SpectralLoss::Terms distance = spectral_(with_mixture(out.y), with_mixture(x));
+    const SpectralLoss::Terms distance = spectral_(with_mixture(out.y), with_mixture(x), levels.ge(static_cast<double>(recipe_.complex_from)).to(at::kFloat));
     const at::Tensor wave = (out.y - x).abs().mean();
     at::Tensor loss = recipe_.mel * distance.mel + recipe_.stft * distance.stft + recipe_.wave * wave + recipe_.quantizer * out.quantizer_loss;
     if (recipe_.multi > 0) loss = loss + recipe_.multi * distance.multi;
@@ -375,7 +376,7 @@ std::string AudioRecipe::to_json() const {
   ordered_json j = ordered_json::parse(common.to_json());
   j["config"] = ordered_json::parse(config.to_json());
   j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
-  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"multi", multi}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
+  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"complex_from", complex_from}, {"multi", multi}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
   j["lapped_latents"] = lapped_latents;
   j["all_levels"] = all_levels;
   j["adversarial_warmup"] = adversarial_warmup;
@@ -436,11 +437,13 @@ AudioRecipe load_audio_recipe(const std::string& path) {
     }
     if (j.contains("losses")) {
       const json& l = j["losses"];
-      check(l, {"mel", "stft", "wave", "complex", "multi", "loudness", "quantizer", "adversarial", "feature"});
+      check(l, {"mel", "stft", "wave", "complex", "complex_from", "multi", "loudness", "quantizer", "adversarial", "feature"});
       r.mel = l.value("mel", r.mel);
       r.stft = l.value("stft", r.stft);
       r.wave = l.value("wave", r.wave);
       r.complex = l.value("complex", r.complex);
+      r.complex_from = l.value("complex_from", r.complex_from);
+      if (r.complex_from < 1 || r.complex_from > r.config.quantizer.levels) throw std::runtime_error("losses: complex_from is no number of levels");
       r.multi = l.value("multi", r.multi);
       r.loudness = l.value("loudness", r.loudness);
       r.quantizer = l.value("quantizer", r.quantizer);
