@@ -13,7 +13,7 @@ std::string AudioRecipe::to_json() const {
   ordered_json j = {{"model", model}, {"config", ordered_json::parse(config.to_json())}};
   optimizer.write(j);
   j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
-  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"multi", multi}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
+  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"complex_from", complex_from}, {"multi", multi}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
   j["lapped_latents"] = lapped_latents;
   j["all_levels"] = all_levels;
   j["adversarial_warmup"] = adversarial_warmup;
@@ -49,11 +49,13 @@ AudioRecipe load_audio_recipe(const std::string& path) {
     }
     if (j.contains("losses")) {
       const json& l = j["losses"];
-      check_entries(l, {{"mel", "stft", "wave", "complex", "multi", "loudness", "quantizer", "adversarial", "feature"}});
+      check_entries(l, {{"mel", "stft", "wave", "complex", "complex_from", "multi", "loudness", "quantizer", "adversarial", "feature"}});
       r.mel = l.value("mel", r.mel);
       r.stft = l.value("stft", r.stft);
       r.wave = l.value("wave", r.wave);
       r.complex = l.value("complex", r.complex);
+      r.complex_from = l.value("complex_from", r.complex_from);
+      if (r.complex_from < 1 || r.complex_from > r.config.quantizer.levels) throw std::runtime_error("losses: complex_from is no number of levels");
       r.multi = l.value("multi", r.multi);
       r.loudness = l.value("loudness", r.loudness);
       r.quantizer = l.value("quantizer", r.quantizer);

@@ -27,6 +27,8 @@ struct AudioRecipe {
   std::vector<AudioPhase> phases;
   // Weights of the losses (as DAC's; the wave term is EnCodec's, the loudness term models/audio/loudness.h).
   double mel = 15, stft = 1, wave = 1, complex = 0, multi = 0, loudness = 0, quantizer = 1, adversarial = 1, feature = 4;
+  // Levels from which on a segment counts in the complex distance: below, bits that say where the phases are would be missing in the spectrum.
+  int64_t complex_from = 1;
   double adversarial_warmup = 500;  // steps over which the adversarial terms fade in: the discriminators start from nothing
   int64_t lapped_latents = 0;  // above 0: a new network starts as a lapped transform of so many coefficients (Speech::lapped_init)
   double all_levels = 0.25;  // share of samples that use every level; the others a random number of levels

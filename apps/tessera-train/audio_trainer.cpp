@@ -79,7 +79,8 @@ class AudioRun : public TrainingRun {
     const AudioPhase& phase = recipe_.phases[index];
     const at::Tensor x = batches_->sample(phase.batch, segment(phase), recipe_.variation);
     flat_->zero_gradient();
-    const Speech::Output out = network_.forward(x, network_.quantizer().random_levels(phase.batch, recipe_.all_levels), true);
+    const at::Tensor levels = network_.quantizer().random_levels(phase.batch, recipe_.all_levels);
+    const Speech::Output out = network_.forward(x, levels, true);
     at::Tensor judge_loss = at::zeros({}, x.options()), fool = judge_loss, match = judge_loss;
     if (phase.adversarial) {
       judge_flat_->zero_gradient();
@@ -96,7 +97,7 @@ class AudioRun : public TrainingRun {
       if (signal.size(1) != 2) return signal;
       return at::cat({signal, signal.narrow(1, 0, 1) * at::cos(angle) + signal.narrow(1, 1, 1) * at::sin(angle)}, 1);
     };
-    const SpectralLoss::Terms distance = spectral_(with_mixture(out.y), with_mixture(x));
+    const SpectralLoss::Terms distance = spectral_(with_mixture(out.y), with_mixture(x), levels.ge(static_cast<double>(recipe_.complex_from)).to(at::kFloat));
     const at::Tensor wave = (out.y - x).abs().mean();
     at::Tensor loss = recipe_.mel * distance.mel + recipe_.stft * distance.stft + recipe_.wave * wave + recipe_.quantizer * out.quantizer_loss;
     if (recipe_.multi > 0) loss = loss + recipe_.multi * distance.multi;
