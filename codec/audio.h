@@ -63,6 +63,7 @@ struct AudioEncoderOptions {
 struct AudioDecoderOptions {
   std::string weights_dir = {};
   bool symbols_only = false;  // prove the checksums, make no sound
+  double max_seconds = 0;     // on the clock, from open() on: `limit` afterwards; 0: any
 };
 
 struct AudioPacket {

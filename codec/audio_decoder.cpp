@@ -14,6 +14,7 @@
 #include "codec/concealment.h"
 #include "codec/guard.h"
 #include "models/audio/stream.h"
+#include "models/time_limit.h"
 
 namespace tessera {
 namespace {
@@ -44,6 +45,7 @@ struct AudioDecoder::Impl {
   uint64_t first = 0;          // samples of the sound before it are dropped
   AudioReport report;
   double level_frames = 0, coded_frames = 0;
+  models::Clock::time_point time_end = models::kNever;  // of the time that the limit leaves
   bool opened = false, finished = false;
 
   uint64_t block() const { return header.audio.block_samples; }
@@ -56,6 +58,7 @@ struct AudioDecoder::Impl {
 };
 
 Status AudioDecoder::Impl::open(std::span<const uint8_t> bytes) {
+  time_end = models::end_after(options.max_seconds);
   auto parsed = bitstream::parse_header(bytes, {});
   if (!parsed) return parsed.status();
   if (parsed->kind != bitstream::MediaKind::audio) {
@@ -121,6 +124,7 @@ void AudioDecoder::Impl::conceal(uint64_t packets) {
   if (end != std::numeric_limits<uint64_t>::max()) return;  // nothing follows the last packet
   for (; packets > 0; --packets) {
     const int64_t frames = static_cast<int64_t>(block()) / model->config.hop;
+    models::check_time();
     concealment.lose(next_time, block());
     synthesise(concealment.extrapolate(frames));
     next_time += block();
@@ -194,6 +198,7 @@ Status AudioDecoder::open(std::span<const uint8_t> header) {
   return guarded(Device::cpu, [&]() -> Status {
     auto parsed = bitstream::parse_header(header, {});
     if (!parsed || parsed->kind != bitstream::MediaKind::audio || parsed->model_name != kBayesSound) return impl_->open(header);
+    impl_->time_end = models::end_after(impl_->options.max_seconds);
     bayes_ = std::make_shared<BayesSoundDecoder>(impl_->options, *parsed);
     impl_->header = std::move(*parsed);
     impl_->opened = true;
@@ -210,8 +215,10 @@ const AudioReport& AudioDecoder::report() const { return bayes_ ? bayes_->report
 
 Status AudioDecoder::send(std::span<const uint8_t> packet) {
   if (!impl_->opened || impl_->finished) return not_open();
-  if (bayes_) return bayes_->send(packet);
   return guarded(Device::cpu, [&] {
+    const models::TimeLimit time(impl_->time_end);
+    models::check_time();
+    if (bayes_) return bayes_->send(packet);
     at::set_num_threads(1);
     return impl_->decode(packet);
   });
@@ -227,6 +234,7 @@ Status AudioDecoder::lost(uint64_t packets) {
       bayes_->lost(packets);
       return {};
     }
+    const models::TimeLimit time(impl_->time_end);
     at::set_num_threads(1);
     impl_->conceal(packets);
     return {};

@@ -11,6 +11,7 @@
 #include "codec/still_tile.h"
 #include "codec/tiling.h"
 #include "models/parallel.h"
+#include "models/time_limit.h"
 
 namespace tessera {
 
@@ -37,6 +38,7 @@ Result<ImageDecoder> ImageDecoder::create(DecoderOptions options) {
 }
 
 Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Report& report) const {
+  const models::TimeLimit time(models::end_after(options.limits.max_seconds));
   bitstream::Limits limits;
   limits.max_pixels = options.limits.max_pixels;
   limits.max_dimension = options.limits.max_dimension;
@@ -82,6 +84,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   }
   std::vector<uint8_t> checksums;
   for (uint64_t i = 0; i < tiles; ++i) {
+    models::check_time();
     const Area area = tile_area(p, i);
     const bitstream::PacketView& view = parsed->packets[i];
     const auto sections = bitstream::read_sections(view.packet.payload, view.offset);
@@ -120,6 +123,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
     }
     if (options.progress && !options.progress(static_cast<double>(i + 1) / static_cast<double>(tiles))) return {ErrorCode::cancelled, "cancelled"};
   }
+  models::check_time();
   report.quality = h.quality;
   return {};
 }

@@ -96,8 +96,14 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
     }
   }
   if (h.kind == bitstream::MediaKind::video) describe_video(*parsed, info);
+  uint64_t sound_bytes = 0;
+  for (const auto& piece : parsed->companions) sound_bytes += piece.size();
+  if (!parsed->companions.empty()) {
+    const auto sound = bitstream::parse_header(parsed->companions.front(), {});
+    info.sound = sound.ok() ? sound->model_name : "unknown";
+  }
   std::map<std::string, uint64_t> sizes;
-  uint64_t inside = parsed->header_bytes + parsed->metadata_bytes;
+  uint64_t inside = parsed->header_bytes + parsed->metadata_bytes + sound_bytes;
   std::vector<uint8_t> checksums;
   bool all_stored = !parsed->packets.empty();
   uint32_t only = 0;
@@ -123,6 +129,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids", "blocks"}) {
     if (sizes.contains(name)) info.sections.push_back({name, sizes[name]});
   }
+  if (sound_bytes > 0) info.sections.push_back({"sound", sound_bytes});
   info.sections.push_back({"framing", stream.size() - std::min<uint64_t>(inside, stream.size())});
   // The model's figures are a bonus: a stream can be described without its weights.
   const Status found = guarded(Device::cpu, [&]() -> Status {

@@ -38,7 +38,9 @@ class Training {
         steps_(request.steps > 0 ? request.steps : overfit_steps(request.effort)),
         pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
         weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), rate_weight(0), rate_weight(63)) : rate_weight(request.quality)),
-        fit_(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), picture, {.weight = weight_}),
+        fit_(inr::with_front(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), request.front, picture.size(1),
+                             picture.size(2)),
+             picture, {.weight = weight_}),
         other_bits_(5.0 * static_cast<double>(inr::parameter_count(fit_.config())) + kFramingBits) {}  // a guess until shifts are chosen
 
   OverfitTile run() {
@@ -161,6 +163,13 @@ class Training {
 };
 
 }  // namespace
+
+std::optional<inr::Front> overfit_front(const std::string& name) {
+  for (size_t i = 0; i < std::size(inr::kFrontNames); ++i) {
+    if (name == inr::kFrontNames[i]) return static_cast<inr::Front>(i);
+  }
+  return std::nullopt;
+}
 
 OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitRequest& request, Report& report, int* quality_used) {
   const Stopwatch watch(report.seconds_network);

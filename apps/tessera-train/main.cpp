@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
       return tessera::train::train_video(tessera::train::load_video_recipe(recipe_path), video);
     }
     if (model != "still") return tessera::train::train_audio(tessera::train::load_audio_recipe(recipe_path), options);
-    return tessera::train::train_still(tessera::train::load_recipe(recipe_path), options);
+    return tessera::train::train_still(tessera::train::load_still_recipe(recipe_path), options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "tessera-train: %s\n", e.what());
     return 2;

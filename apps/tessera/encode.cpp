@@ -22,6 +22,7 @@ EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progre
   result.device = options.common.device;
   result.threads = threads;
   result.effort = options.effort;
+  result.fit_front = options.front;
   result.checksum = options.checksum;
   result.tile = options.tile;
   result.weights_dir = options.common.weights_dir;
