@@ -36,7 +36,7 @@ TEST(Bayes, OddSizesChannelsAndDepths) {
   }
 }
 
-// Asked for in issue terms: the measured rate lies within 10 % of what the KL predicts, and both rise with the quality.
+// The measured rate lies within 10 % of what the KL predicts, and both rise with the quality.
 TEST(Bayes, TheRateIsThatOfTheKl) {
   const Picture picture = photo(32, 32);
   double bits = 0, fidelity = 0;
