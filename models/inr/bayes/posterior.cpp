@@ -17,6 +17,7 @@ constexpr double kLog2 = 0.69314718055994531;
 constexpr int kSeeds = 64;            // shuffles that are tried
 constexpr double kPricePace = 0.02;   // of the blocks' prices, a bit and step
 constexpr double kMostPrice = 8;
+constexpr double kLeastUnit = 0.1;    // of the means' steps: a first guess is that wrong
 
 }  // namespace
 
@@ -24,7 +25,7 @@ at::Tensor kl_bits(const at::Tensor& mean, const at::Tensor& log_deviation) {
   return ((log_deviation * 2).exp() + mean.square() - 1 - log_deviation * 2) * (0.5 / kLog2);
 }
 
-Guessed::Guessed(const at::Tensor& guess) : centre(guess[0].clamp(-kFarthest, kFarthest).contiguous()), scale(guess[1].exp().contiguous()), shift(at::zeros_like(centre)), log_factor(at::zeros_like(centre)) {
+Guessed::Guessed(const at::Tensor& guess) : centre(guess[0].clamp(-kFarthest, kFarthest).contiguous()), scale(guess[1].exp().clamp_min(kLeastUnit).contiguous()), shift(at::zeros_like(centre)), log_factor((guess[1] - scale.log()).contiguous()) {
   for (at::Tensor* t : {&shift, &log_factor}) {
     t->set_requires_grad(true);
     t->mutable_grad() = at::zeros_like(*t);
