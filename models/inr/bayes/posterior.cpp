@@ -17,7 +17,7 @@ constexpr double kLog2 = 0.69314718055994531;
 constexpr int kSeeds = 64;            // shuffles that are tried
 constexpr double kPricePace = 0.02;   // of the blocks' prices, a bit and step
 constexpr double kMostPrice = 8;
-constexpr double kLeastUnit = 0.1;    // of the means' steps: a first guess is that wrong
+constexpr double kLeastUnit = 0.3;    // of the means' steps: a first guess is that wrong
 
 }  // namespace
 
