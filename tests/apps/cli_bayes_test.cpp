@@ -31,7 +31,9 @@ TEST(CliBayes, ASnippetThereAndBack) {
   const Outcome coded = run_program({"encode", "--codec", "bayes", "--effort", "0", "-q", "16", in, stream});
   ASSERT_EQ(coded.code, 0) << coded.err;
   EXPECT_EQ(run_program({"decode", stream, out}).code, 0);
-  EXPECT_EQ(text_of(out).size(), 44 + 2 * 1200u);
+  // 16 bits a sample, behind a header that says more or less of the program.
+  EXPECT_GE(text_of(out).size(), 2 * 1200u + 44);
+  EXPECT_LT(text_of(out).size(), 2 * 1200u + 200);
   EXPECT_EQ(run_program({"verify", stream}).code, 0);
 }
 
