@@ -217,7 +217,9 @@ TEST(BayesPosterior, BlocksCostTheirKl) {
   ASSERT_EQ(coded.indices.size(), blocks);
   double coded_kl = 0;
   for (const double b : posterior.coded_kl()) coded_kl += b;
-  EXPECT_NEAR(static_cast<double>(blocks) * kIndexBits, coded_kl, coded_kl * 0.1);
+  // The shares of an untrained prior are a guess: some blocks stay below their budget. Trained ones: Bayes.TheRateIsThatOfTheKl.
+  EXPECT_LT(coded_kl, 1.1 * static_cast<double>(blocks) * kIndexBits);
+  EXPECT_GT(coded_kl, 0.8 * static_cast<double>(blocks) * kIndexBits);
   const std::vector<int16_t> latents = decode_blocks(*prior, posterior.layout(), 32, false, coded);
   const std::vector<float> samples = synthesise(*prior, posterior.layout(), latents, 1000);
   double error = 0;
