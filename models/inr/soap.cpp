@@ -23,8 +23,9 @@ at::Tensor iterate(const at::Tensor& average, at::Tensor basis) {
 Soap::Soap(const std::vector<Place>& places, int64_t total, const at::TensorOptions& options) : places_(places), total_(total) {
   std::vector<at::Tensor> eyes{at::zeros({0}, options)};
   for (const Place& p : places_) {
-    eyes.push_back(at::eye(p.rows, options).reshape({-1}));
-    eyes.push_back(at::eye(p.columns, options).reshape({-1}));
+    for (const int64_t side : {p.rows, p.columns}) {
+      if (turns(side)) eyes.push_back(at::eye(side, options).reshape({-1}));
+    }
   }
   bases_ = at::cat(eyes);
   averages_ = at::zeros_like(bases_);
@@ -35,8 +36,10 @@ at::Tensor Soap::rotated(const at::Tensor& flat, bool back) const {
   int64_t done = 0, at = 0;
   for (const Place& p : places_) {
     if (p.begin > done) out.push_back(flat.narrow(0, done, p.begin - done));
-    const at::Tensor x = matrix(flat, p), l = left(bases_, p, at), r = right(bases_, p, at);
-    out.push_back((back ? at::matmul(at::matmul(l, x), r.t()) : at::matmul(at::matmul(l.t(), x), r)).reshape({-1}));
+    at::Tensor x = matrix(flat, p);
+    if (turns(p.rows)) x = at::matmul(back ? left(bases_, p, at) : left(bases_, p, at).t(), x);
+    if (turns(p.columns)) x = at::matmul(x, back ? right(bases_, p, at).t() : right(bases_, p, at));
+    out.push_back(x.reshape({-1}));
     done = p.begin + p.rows * p.columns;
     at += squares(p);
   }
@@ -54,8 +57,8 @@ void Soap::update(const AdamStep& step, at::Tensor& values, at::Tensor& moments,
   std::vector<at::Tensor> now{at::zeros({0}, g.options())};
   for (const Place& p : places_) {
     const at::Tensor x = matrix(g, p);
-    now.push_back(at::matmul(x, x.t()).reshape({-1}));
-    now.push_back(at::matmul(x.t(), x).reshape({-1}));
+    if (turns(p.rows)) now.push_back(at::matmul(x, x.t()).reshape({-1}));
+    if (turns(p.columns)) now.push_back(at::matmul(x.t(), x).reshape({-1}));
   }
   averages_.add_((at::cat(now) - averages_) * (step.go() * (1 - kBeta)));
 }
@@ -67,9 +70,9 @@ void Soap::refresh(at::Tensor& moments) {
   at::Tensor bases = all.narrow(0, size, size), second = all.narrow(0, 2 * size, total_);
   int64_t at = 0;
   for (const Place& p : places_) {
-    const at::Tensor rows = iterate(left(averages, p, at), left(bases, p, at)), columns = iterate(right(averages, p, at), right(bases, p, at));
     at::Tensor v = matrix(second, p);
-    v.copy_(at::index_select(at::index_select(v, 0, rows), 1, columns));
+    if (turns(p.rows)) v.copy_(at::index_select(v, 0, iterate(left(averages, p, at), left(bases, p, at))));
+    if (turns(p.columns)) v.copy_(at::index_select(v, 1, iterate(right(averages, p, at), right(bases, p, at))));
     at += squares(p);
   }
   const at::Tensor back = all.narrow(0, size, size + total_).to(averages_.options());

@@ -12,10 +12,11 @@ namespace tessera::models::inr {
 
 class Soap {
  public:
-  // A matrix [rows, columns] at `begin` of the flat parameters; what is in no matrix is left to Adam.
+  // A matrix [rows, columns] at `begin` of the flat parameters; what is in no matrix is left to Adam, and so are sides longer than kLongestSide.
   struct Place {
     int64_t begin, rows, columns;
   };
+  static constexpr int64_t kLongestSide = 256;
   Soap() = default;
   // In order of `begin`. `total`: parameters.
   Soap(const std::vector<Place>& places, int64_t total, const at::TensorOptions& options);
@@ -30,10 +31,12 @@ class Soap {
   std::vector<at::Tensor> state() const { return {averages_, bases_}; }
 
  private:
-  // Of a flat tensor like averages_: for each matrix its left square [rows, rows], then its right one [columns, columns].
+  // Of a flat tensor like averages_: for each matrix its left square [rows, rows], then its right one [columns, columns], sides that are too long left out.
+  static bool turns(int64_t side) { return side <= kLongestSide; }
+  static int64_t square(int64_t side) { return turns(side) ? side * side : 0; }
   static at::Tensor left(const at::Tensor& flat, const Place& p, int64_t at) { return flat.narrow(0, at, p.rows * p.rows).view({p.rows, p.rows}); }
-  static at::Tensor right(const at::Tensor& flat, const Place& p, int64_t at) { return flat.narrow(0, at + p.rows * p.rows, p.columns * p.columns).view({p.columns, p.columns}); }
-  static int64_t squares(const Place& p) { return p.rows * p.rows + p.columns * p.columns; }
+  static at::Tensor right(const at::Tensor& flat, const Place& p, int64_t at) { return flat.narrow(0, at + square(p.rows), p.columns * p.columns).view({p.columns, p.columns}); }
+  static int64_t squares(const Place& p) { return square(p.rows) + square(p.columns); }
   // Every matrix of flat parameters to (back: from) its bases.
   at::Tensor rotated(const at::Tensor& flat, bool back) const;
 
