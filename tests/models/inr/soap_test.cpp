@@ -1,4 +1,4 @@
-// The optimiser of the overfitted networks' weights against Adam, and what a bad gradient does to it.
+// The optimiser of the overfitted networks' weights against Adam, and what a bad gradient does to it. What it gains: docs/results/overfit.md.
 #include "models/inr/soap.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -38,26 +38,6 @@ TEST(Soap, IsAdamBeforeItsBasesTurn) {
     b.step(g, false);
   }
   EXPECT_TRUE(at::allclose(a.values, b.values, 1e-4, 1e-6));
-}
-
-// |A (W - T) B + noise|^2 with ill-conditioned, turned A and B: what the bases are for.
-TEST(Soap, EndsCloserThanAdamWhereDirectionsDiffer) {
-  const at::Tensor target = random({kRows, kColumns}, 1), a = at::matmul(at::diag(at::pow(2.0, -at::arange(kRows, at::kFloat))), random({kRows, kRows}, 2)),
-                   b = at::matmul(random({kColumns, kColumns}, 3), at::diag(at::pow(2.0, -at::arange(kColumns, at::kFloat))));
-  const auto loss_after = [&](bool by_soap) {
-    Problem p;
-    at::Tensor error;
-    for (int i = 0; i < 600; ++i) {
-      error = at::matmul(at::matmul(a, p.values.narrow(0, 3, kRows * kColumns).view({kRows, kColumns}) - target), b);
-      at::Tensor g = at::zeros({kTotal});
-      const at::Tensor noisy = error + random({kRows, kColumns}, 100 + static_cast<uint64_t>(i));
-      g.narrow(0, 3, kRows * kColumns).copy_(at::matmul(at::matmul(a.t(), noisy), b.t()).reshape({-1}) * 2);
-      p.step(g, by_soap);
-      if (by_soap && i % 10 == 9) p.soap.refresh(p.moments);
-    }
-    return error.square().sum().item<double>();
-  };
-  EXPECT_LT(loss_after(true), 0.5 * loss_after(false));
 }
 
 TEST(Soap, BasesStayOrthogonal) {
