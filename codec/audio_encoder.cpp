@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <optional>
 
 #include "bitstream/crc.h"
 #include "bitstream/file.h"
 #include "codec/audio_payload.h"
 #include "codec/audio_rate.h"
+#include "codec/audio_refine.h"
+#include "codec/bayes_payload.h"
+#include "codec/bayes_sound.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "models/audio/codes.h"
@@ -35,6 +39,12 @@ models::audio::IndexSearchOptions search_options_of(int effort) {
   models::audio::IndexSearchOptions o;
   o.paths = std::max(1, paths[effort]);
   return o;
+}
+
+// Rounds of analysis by synthesis; 0: none.
+int rounds_of(const AudioEncoderOptions& options) {
+  constexpr int rounds[] = {0, 0, 0, 0, 0, 0, 0, 8, 25, 80};
+  return options.low_delay ? 0 : rounds[options.effort];
 }
 
 double default_bit_rate(const SpeechModel& model) { return model.config.channels == 2 ? 12000 : 6000; }
@@ -72,7 +82,9 @@ struct AudioEncoder::Impl {
         window(wanted_window()),
         analysis(model, block),
         rate(bit_rate, static_cast<double>(model->config.sample_rate)),
-        thrift(static_cast<size_t>(model->config.quantizer.levels) + 1, model->index ? kUsualThrift : 1.0) {}
+        thrift(static_cast<size_t>(model->config.quantizer.levels) + 1, model->index ? kUsualThrift : 1.0) {
+    if (const int rounds = rounds_of(options); rounds > 0) refiner.emplace(model, options.channels, rounds);
+  }
 
   AudioEncoderOptions options;
   std::shared_ptr<const SpeechModel> model;
@@ -98,6 +110,10 @@ struct AudioEncoder::Impl {
   double last_price = 1;            // of a byte, in squared distance of latents
   std::vector<double> thrift;       // bytes of chosen codes against those of the nearest, as learnt, by levels
   double level_frames = 0, coded_frames = 0;
+  std::optional<AudioRefiner> refiner;
+  std::vector<float> heard;         // for it: samples as `clean`, from sample heard_from on
+  uint64_t heard_from = 0;
+  std::vector<float> decoded;       // latents of the last finished frames
   bool finished = false;
 
   uint64_t hop() const { return static_cast<uint64_t>(model->config.hop); }
@@ -112,6 +128,7 @@ struct AudioEncoder::Impl {
   size_t size(Pending& packet, int64_t levels);
   void enqueue(std::span<const float> frames, std::optional<uint64_t> samples, bool last);
   void write_front();
+  void refine(AudioSymbols& symbols, bool no_larger);
   size_t overhead(const Pending& packet, double bits) const;
   AudioSymbols fit(Pending& packet, size_t room);
   AudioSymbols plan();
@@ -159,6 +176,7 @@ void AudioEncoder::Impl::take(std::span<const float> samples) {
   const uint64_t frames = samples.size() / options.channels;
   sent += frames;
   report.samples += frames;
+  if (refiner) heard.insert(heard.end(), clean.begin(), clean.end());
   analysis.push(clean, latents);
 }
 
@@ -273,6 +291,41 @@ AudioSymbols AudioEncoder::Impl::plan() {
   return symbols_of(front.search, levels, extra, q.groups);
 }
 
+// Codes for the front packet that sound nearer to the source than `symbols`, with as many levels. no_larger: and of no more bytes.
+void AudioEncoder::Impl::refine(AudioSymbols& symbols, bool no_larger) {
+  const Pending& front = queue.front();
+  const auto d = static_cast<size_t>(model->config.quantizer.dim), channels = static_cast<size_t>(model->config.channels);
+  const size_t most = static_cast<size_t>(refiner->after()) * d;
+  std::vector<float> future;
+  for (size_t i = 1; i < queue.size() && future.size() < most; ++i) {
+    // About what will be sent: the nearest codes of as many levels.
+    const std::vector<float> next = models::audio::look_up(*model, queue[i].search.indices(symbols.levels), symbols.levels);
+    future.insert(future.end(), next.begin(), next.begin() + static_cast<ptrdiff_t>(std::min(next.size(), most - future.size())));
+  }
+  const uint64_t first = (position / hop() - decoded.size() / d) * hop();
+  heard.erase(heard.begin(), heard.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(first - heard_from) * channels));
+  heard_from = first;
+  const size_t bytes = no_larger ? code_indices(*model, symbols.indices, symbols.frames, symbols.levels).bytes.size() : 0;
+  std::vector<AudioSymbols> tried;
+  const auto codes = [&](std::span<const float> moved) -> AudioRefiner::Tried {
+    if (tried.empty()) {
+      tried.push_back(symbols);
+      return {latents_of(*model, symbols), true};
+    }
+    models::audio::CodeSearch again(model, search ? &*search : nullptr, search_options);
+    again.begin(moved);
+    const AudioSymbols& s = tried.emplace_back(symbols_of(again, symbols.levels, symbols.extra, model->config.quantizer.groups));
+    return {latents_of(*model, s), !no_larger || code_indices(*model, s.indices, s.frames, s.levels).bytes.size() <= bytes};
+  };
+  const size_t needed = (decoded.size() + front.search.latents().size() + future.size()) / d * static_cast<size_t>(hop()) * channels;
+  const int best = (*refiner)({decoded, front.search.latents(), future, std::span(heard).first(std::min(heard.size(), needed))}, codes);
+  symbols = std::move(tried[static_cast<size_t>(best)]);
+  const std::vector<float> sent_latents = latents_of(*model, symbols);
+  decoded.insert(decoded.end(), sent_latents.begin(), sent_latents.end());
+  const size_t kept = static_cast<size_t>(refiner->before()) * d;
+  if (decoded.size() > kept) decoded.erase(decoded.begin(), decoded.end() - static_cast<ptrdiff_t>(kept));
+}
+
 void AudioEncoder::Impl::write_front() {
   Pending& front = queue.front();
   const uint64_t length = front.samples.value_or(block_samples());
@@ -286,6 +339,7 @@ void AudioEncoder::Impl::write_front() {
   } else {
     symbols = plan();
   }
+  if (refiner) refine(symbols, queue.size() == 1);
   const CodedIndices coded = code_indices(*model, symbols.indices, symbols.frames, symbols.levels);
   const std::vector<uint8_t> payload = audio_payload(*model, symbols, coded, front.samples, options.checksum);
   bitstream::ByteWriter out;
@@ -348,6 +402,7 @@ void AudioEncoder::Impl::write_index() {
 }
 
 AudioEncoder::AudioEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AudioEncoder::AudioEncoder(std::shared_ptr<BayesSoundEncoder> bayes) : bayes_(std::move(bayes)) {}
 AudioEncoder::AudioEncoder(AudioEncoder&&) noexcept = default;
 AudioEncoder& AudioEncoder::operator=(AudioEncoder&&) noexcept = default;
 AudioEncoder::~AudioEncoder() = default;
@@ -359,7 +414,12 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
   if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.source_bit_depth < 1 || options.source_bit_depth > 32) return {ErrorCode::invalid_argument, "the source's bit depth is not in 1..32"};
   std::unique_ptr<Impl> impl;
+  std::shared_ptr<BayesSoundEncoder> bayes;
   const Status status = guarded(Device::cpu, [&]() -> Status {
+    if (options.model == kBayesSound) {
+      bayes = std::make_shared<BayesSoundEncoder>(std::move(options));
+      return {};
+    }
     const std::string folder = weights_folder(options.weights_dir);
     std::shared_ptr<const SpeechModel> model;
     if (options.low_delay) {
@@ -380,16 +440,18 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
     return impl->start();
   });
   if (!status.ok()) return status;
+  if (bayes) return AudioEncoder(std::move(bayes));
   return AudioEncoder(std::move(impl));
 }
 
-uint32_t AudioEncoder::sample_rate() const { return static_cast<uint32_t>(impl_->rate_in()); }
-uint32_t AudioEncoder::channels() const { return impl_->options.channels; }
-double AudioEncoder::bit_rate() const { return impl_->bit_rate; }
-const std::vector<uint8_t>& AudioEncoder::header() const { return impl_->header; }
-const AudioReport& AudioEncoder::report() const { return impl_->report; }
+uint32_t AudioEncoder::sample_rate() const { return bayes_ ? kBayesRate : static_cast<uint32_t>(impl_->rate_in()); }
+uint32_t AudioEncoder::channels() const { return bayes_ ? bayes_->channels() : impl_->options.channels; }
+double AudioEncoder::bit_rate() const { return bayes_ ? bayes_->bit_rate() : impl_->bit_rate; }
+const std::vector<uint8_t>& AudioEncoder::header() const { return bayes_ ? bayes_->header() : impl_->header; }
+const AudioReport& AudioEncoder::report() const { return bayes_ ? bayes_->report() : impl_->report; }
 
 double AudioEncoder::delay() const {
+  if (bayes_) return static_cast<double>(kBayesBlock) / kBayesRate;
   const models::audio::SpeechConfig& c = impl_->model->config;
   const int64_t ahead = models::audio::encoder_reach(c).after + models::audio::decoder_reach(c).after;
   const int64_t transforms = c.window - c.hop;  // half a window each, or a whole one where no frame sees a later one
@@ -397,11 +459,12 @@ double AudioEncoder::delay() const {
 }
 
 Status AudioEncoder::send(const AudioView& view) {
-  if (impl_->finished) return {ErrorCode::invalid_argument, "samples after the end of the sound"};
-  if (view.channels != impl_->options.channels || view.sample_rate != sample_rate() || view.samples.size() % view.channels != 0) {
-    return {ErrorCode::invalid_argument, "the samples are not " + std::to_string(impl_->options.channels) + " channels at " +
+  if (!bayes_ && impl_->finished) return {ErrorCode::invalid_argument, "samples after the end of the sound"};
+  if (view.channels != channels() || view.sample_rate != sample_rate() || view.samples.size() % view.channels != 0) {
+    return {ErrorCode::invalid_argument, "the samples are not " + std::to_string(channels()) + " channels at " +
                                              std::to_string(sample_rate()) + " Hz"};
   }
+  if (bayes_) return bayes_->send(view.samples);
   return guarded(Device::cpu, [&]() -> Status {
     at::set_num_threads(1);
     // In pieces: a caller's hours are not held a second time.
@@ -415,6 +478,7 @@ Status AudioEncoder::send(const AudioView& view) {
 }
 
 Status AudioEncoder::flush() {
+  if (bayes_) return bayes_->flush();
   if (impl_->finished) return {ErrorCode::invalid_argument, "the sound has ended already"};
   impl_->finished = true;
   return guarded(Device::cpu, [&]() -> Status {
@@ -427,6 +491,7 @@ Status AudioEncoder::flush() {
 }
 
 std::optional<AudioPacket> AudioEncoder::receive() {
+  if (bayes_) return bayes_->receive();
   if (impl_->ready.empty()) return std::nullopt;
   AudioPacket packet = std::move(impl_->ready.front());
   impl_->ready.pop_front();

@@ -102,12 +102,23 @@ void write_audio_pack(const std::string& path, const std::vector<std::string>& r
   std::filesystem::rename(partial, path);
 }
 
-AudioBatches::AudioBatches(const std::string& path, int64_t sample_rate, int64_t channels, at::Device device) {
-  const AudioPack pack = read_audio_pack(path);
+namespace {
+
+AudioPack pack_of_format(const std::string& path, int64_t sample_rate, int64_t channels) {
+  AudioPack pack = read_audio_pack(path);
   if (pack.sample_rate != sample_rate || pack.channels != channels) {
     fail(path, "holds " + std::to_string(pack.channels) + " channels at " + std::to_string(pack.sample_rate) + " Hz, the model needs " +
                    std::to_string(channels) + " at " + std::to_string(sample_rate));
   }
+  return pack;
+}
+
+}  // namespace
+
+AudioBatches::AudioBatches(const std::string& path, int64_t sample_rate, int64_t channels, at::Device device)
+    : AudioBatches(pack_of_format(path, sample_rate, channels), device) {}
+
+AudioBatches::AudioBatches(const AudioPack& pack, at::Device device) {
   count_ = pack.clips();
   seconds_ = pack.seconds();
   host_begin_ = pack.begin;

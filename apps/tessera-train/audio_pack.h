@@ -44,6 +44,8 @@ struct AudioVariation {
 class AudioBatches {
  public:
   AudioBatches(const std::string& path, int64_t sample_rate, int64_t channels, at::Device device);
+  // Of a pack that has been read; at least one clip.
+  AudioBatches(const AudioPack& pack, at::Device device);
 
   int64_t clips() const { return count_; }
   double seconds() const { return seconds_; }

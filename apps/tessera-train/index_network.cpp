@@ -33,6 +33,15 @@ std::pair<at::Tensor, at::Tensor> decay_weights(int64_t frames, int64_t shift) {
   return {w, at::exp(t * std::log(keep)).unsqueeze(1)};
 }
 
+// Bits of each target: logits [N,k] in octaves, target [N].
+at::Tensor octaves(const at::Tensor& logits, const at::Tensor& target) {
+  return at::log_softmax(logits / kOctaves, 1).gather(1, target.unsqueeze(1)) * -kOctaves;
+}
+
+// Factors of logits that are tried, 0 first.
+constexpr int64_t kFactors = 12;
+double factor(int64_t i) { return 0.1 * static_cast<double>(i); }
+
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) { return at::matmul(x, weight.t()) + bias; }
 
 }  // namespace
@@ -177,7 +186,7 @@ at::Tensor IndexNetwork::positions(const at::Tensor& indices) const {
   return out;
 }
 
-at::Tensor IndexNetwork::bits(const at::Tensor& positions, double keep) const {
+void IndexNetwork::each(const at::Tensor& positions, double keep, const std::function<void(int64_t, int64_t, const Logits&)>& use) const {
   const int64_t b = positions.size(0), t = positions.size(1), levels = positions.size(2), g = shape_.groups, h = shape_.embedding,
                 n = shape_.context, gh = g * h;
   const at::Tensor &embedding = get("embedding"), &member_bias = get("member_bias"), &start = get("start");
@@ -202,10 +211,8 @@ at::Tensor IndexNetwork::bits(const at::Tensor& positions, double keep) const {
   const at::Tensor predicted = linear(at::cat({context, before, earlier}, 2), get("predict.weight"), get("predict.bias"));
 
   at::Tensor left = predicted;  // what lower levels of this frame have not explained yet
-  std::vector<at::Tensor> cost;
   size_t step = 0;
   for (int64_t l = 0; l < levels; ++l) {
-    at::Tensor level_bits;
     for (int64_t j = 0; j < g; ++j, ++step) {
       const at::Tensor hidden = linear(at::cat({left, context}, 2), get("hidden.weight")[l][j], get("hidden.bias")[l][j]).view({b * t, h});
       const at::Tensor position = positions.select(3, j).select(2, l).reshape({b * t});
@@ -213,19 +220,55 @@ at::Tensor IndexNetwork::bits(const at::Tensor& positions, double keep) const {
       const at::Tensor classes = linear(hidden, get("class.weight")[l][j], get("class.bias")[l][j]);
       const at::Tensor all = linear(hidden, embedding[l][j], member_bias[l][j] + absent_[l][j]).view({b * t, shape_.classes, shape_.members});
       const at::Tensor members = all.gather(1, which.view({-1, 1, 1}).expand({-1, 1, shape_.members})).squeeze(1);
-      const auto nats = [](const at::Tensor& logits, const at::Tensor& target) {
-        return at::log_softmax(logits / kOctaves, 1).gather(1, target.unsqueeze(1)).sum();
-      };
-      const at::Tensor c = (nats(classes, which) + nats(members, position - which * shape_.members)) * -kOctaves;
-      level_bits = level_bits.defined() ? level_bits + c : c;
+      use(l, j, {classes, members, which, position - which * shape_.members});
       // Only group j's part changes.
       std::vector<at::Tensor> parts = left.split(h, 2);
       parts[static_cast<size_t>(j)] = parts[static_cast<size_t>(j)] - looked_up[step];
       left = g == 1 ? parts[0] : at::cat(parts, 2);
     }
-    cost.push_back(level_bits);
   }
+}
+
+at::Tensor IndexNetwork::bits(const at::Tensor& positions, double keep) const {
+  std::vector<at::Tensor> cost(static_cast<size_t>(positions.size(2)));
+  each(positions, keep, [&](int64_t level, int64_t, const Logits& l) {
+    const at::Tensor c = octaves(l.classes, l.which).sum() + octaves(l.members, l.member).sum();
+    at::Tensor& sum = cost[static_cast<size_t>(level)];
+    sum = sum.defined() ? sum + c : c;
+  });
   return at::stack(cost);
+}
+
+void IndexNetwork::temper(const at::Tensor& positions) {
+  const at::NoGradGuard no_grad;
+  const int64_t levels = shape_.levels, g = shape_.groups, parts = kFactors + 1;
+  at::Tensor classes = at::zeros({levels, g, parts}, at::kDouble), members = at::zeros_like(classes);
+  // `missing`: what stays as it is.
+  const auto add = [&](at::Tensor sums, const at::Tensor& logits, const at::Tensor& missing, const at::Tensor& target) {
+    for (int64_t i = 0; i < parts; ++i) sums[i].add_(octaves((logits - missing) * factor(i) + missing, target).sum().to(at::kDouble));
+  };
+  for (int64_t i = 0; i < positions.size(0); i += 32) {
+    each(positions.narrow(0, i, std::min<int64_t>(32, positions.size(0) - i)), 1, [&](int64_t level, int64_t group, const Logits& l) {
+      // Places without a code have no share whatever the factor.
+      const at::Tensor missing = absent_[level][group].view({shape_.classes, shape_.members}).index_select(0, l.which);
+      add(classes[level][group], l.classes, at::zeros({}), l.which);
+      add(members[level][group], l.members, missing, l.member);
+    });
+  }
+  const double plain = std::log2(static_cast<double>(shape_.codes)) * static_cast<double>(positions.size(0) * positions.size(1));
+  for (int64_t l = 0; l < levels; ++l) {
+    for (int64_t j = 0; j < g; ++j) {
+      const int64_t c = classes[l][j].argmin().item<int64_t>(), m = members[l][j].narrow(0, 1, kFactors).argmin().item<int64_t>() + 1;
+      const bool learnt = classes[l][j][c].item<double>() + members[l][j][m].item<double>() < plain;
+      // The members' logits are the embeddings' products with the hidden vector, which the classes share.
+      const double of_members = learnt ? factor(m) : 0, of_classes = learnt ? factor(c) : 0;
+      get("hidden.weight")[l][j].mul_(of_members);
+      get("hidden.bias")[l][j].mul_(of_members);
+      get("member_bias")[l][j].mul_(of_members);
+      get("class.weight")[l][j].mul_(learnt ? of_classes / of_members : 0);
+      get("class.bias")[l][j].mul_(of_classes);
+    }
+  }
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -40,6 +41,10 @@ class IndexNetwork {
   // positions int64 [B,T,l,G], l <= L -> bits [l] summed over everything else. `keep` < 1: share of context channels kept (dropout).
   at::Tensor bits(const at::Tensor& positions, double keep) const;
 
+  // Makes the distributions of each level and group flatter or sharper (logits times a factor, one for classes and one for members), so that `positions`
+  // [B,T,L,G], not trained on, cost the fewest bits with all levels in use. What still costs more than plain indices becomes uniform.
+  void temper(const at::Tensor& positions);
+
   // Everything that is learned, by name; and the multiplier of the learning rate for each.
   struct Parameter {
     std::string name;
@@ -52,6 +57,12 @@ class IndexNetwork {
   std::map<std::string, at::Tensor> freeze() const;
 
  private:
+  struct Logits {
+    at::Tensor classes, members;      // [N,C], [N,M]: of the class that it is
+    at::Tensor which, member;         // [N]
+  };
+  // Each level and group in turn: (level, group, logits).
+  void each(const at::Tensor& positions, double keep, const std::function<void(int64_t, int64_t, const Logits&)>& use) const;
   void fit_level(const at::Tensor& left, const at::Tensor& embedded, int64_t level, int64_t group);
   at::Tensor& add(const std::string& name, at::Tensor value, double rate);
   const at::Tensor& get(const std::string& name) const;

@@ -38,39 +38,58 @@ void load_network(Speech& network, const models::Weights& w) {
   network.quantizer().freeze();
 }
 
-// A clip at another speed, by linear interpolation: [C,T] -> [C,T/speed]. Good enough for what only varies pitch and tempo.
-at::Tensor at_speed(const at::Tensor& x, double speed) {
-  const auto n = static_cast<int64_t>(static_cast<double>(x.size(1)) / speed);
-  const at::Tensor position = at::arange(n, at::kDouble) * speed;
-  const at::Tensor whole = position.floor().to(at::kLong).clamp_max(x.size(1) - 1), next = (whole + 1).clamp_max(x.size(1) - 1);
-  const at::Tensor part = (position - position.floor()).to(at::kFloat);
-  return x.index_select(1, whole) * (1 - part) + x.index_select(1, next) * part;
-}
+// What the copies go through. The audio model itself was trained on the clips: on new sound its codes are less sure than on these. Far from the clips, the
+// index model learns how much.
+constexpr AudioVariation kVariation{.speed = 1.3, .mixed = 0.5, .filtered = 0.7, .filter_db = 10, .stereo = 0.6, .quieter_db = 20};
+constexpr int64_t kPiece = 4;        // seconds of a varied segment
+constexpr int64_t kAtOnce = 8;       // segments
+constexpr double kHeldOutShare = 2;  // length of the varied segments that are held out, in that of their clips
 
-// Indices of each clip, int64 [n,L,G].
-std::vector<at::Tensor> encode_pack(const Speech& network, const std::string& path, int64_t copies, std::mt19937_64& random) {
-  const AudioPack pack = read_audio_pack(path);
-  const SpeechConfig& c = network.config();
+AudioPack read_for(const SpeechConfig& c, const std::string& path) {
+  AudioPack pack = read_audio_pack(path);
   if (pack.sample_rate != c.sample_rate || pack.channels != c.channels) {
     throw std::runtime_error(path + ": its sample rate or channel count is not the model's");
   }
+  return pack;
+}
+
+// Every twelfth clip, or all others.
+AudioPack part_of(const AudioPack& pack, bool held_out) {
+  AudioPack out{pack.sample_rate, pack.channels, pack.samples, {}, {}};
+  for (size_t i = 0; i < pack.begin.size(); ++i) {
+    if ((i % 12 == 5) != held_out) continue;
+    out.begin.push_back(pack.begin[i]);
+    out.length.push_back(pack.length[i]);
+  }
+  return out;
+}
+
+// Indices of each clip, int64 [n,L,G].
+std::vector<at::Tensor> encode_clips(const Speech& network, const AudioPack& pack) {
+  const SpeechConfig& c = network.config();
   std::vector<at::Tensor> out;
-  std::uniform_real_distribution<double> uniform(0, 1);
-  for (int64_t copy = 0; copy < copies; ++copy) {
-    for (int64_t i = 0; i < pack.clips(); ++i) {
-      const auto k = static_cast<size_t>(i);
-      at::Tensor x = pack.samples.narrow(0, pack.begin[k], pack.length[k]).t().to(at::kFloat) / 32768.0;
-      if (copy > 0) {
-        x = at_speed(x, std::exp((uniform(random) * 2 - 1) * std::log(1.12)));
-        x = x * std::exp((uniform(random) * 22 - 18) * std::log(10.0) / 20);
-        x = x.clamp(-1, 1);
-      }
-      // A minute at a time: the encoder's activations must fit.
-      std::vector<at::Tensor> parts;
-      const int64_t step = 30 * c.sample_rate / c.hop * c.hop;
-      for (int64_t t = 0; t < x.size(1); t += step) parts.push_back(network.encode(x.narrow(1, t, std::min(step, x.size(1) - t)), c.quantizer.levels));
-      if (!parts.empty()) out.push_back(at::cat(parts));
-    }
+  for (size_t k = 0; k < pack.begin.size(); ++k) {
+    const at::Tensor x = pack.samples.narrow(0, pack.begin[k], pack.length[k]).t().to(at::kFloat) / 32768.0;
+    // Half a minute at a time: the encoder's activations must fit.
+    std::vector<at::Tensor> parts;
+    const int64_t step = 30 * c.sample_rate / c.hop * c.hop;
+    for (int64_t t = 0; t < x.size(1); t += step) parts.push_back(network.encode(x.narrow(1, t, std::min(step, x.size(1) - t)), c.quantizer.levels));
+    out.push_back(at::cat(parts));
+  }
+  return out;
+}
+
+// Of varied segments that last `share` times as long as the clips together.
+std::vector<at::Tensor> encode_varied(const Speech& network, const AudioPack& pack, double share) {
+  const SpeechConfig& c = network.config();
+  const AudioBatches batches(pack, at::kCPU);
+  double samples = 0;
+  for (const int64_t n : pack.length) samples += static_cast<double>(n);
+  const auto count = static_cast<int64_t>(std::ceil(samples / static_cast<double>(c.sample_rate * kPiece) * share));
+  std::vector<at::Tensor> out;
+  for (int64_t i = 0; i < count; i += kAtOnce) {
+    const at::Tensor x = batches.sample(kAtOnce, kPiece * c.sample_rate / c.hop * c.hop, kVariation);
+    for (int64_t b = 0; b < kAtOnce; ++b) out.push_back(network.encode(x[b], c.quantizer.levels));
   }
   return out;
 }
@@ -207,16 +226,15 @@ int train_index(const IndexOptions& options) {
   const auto& q = speech.config().quantizer;
 
   const Clock::time_point begin = Clock::now();
-  std::vector<at::Tensor> clips = encode_pack(speech, options.data, options.copies, random), train, held_out;
-  const size_t originals = clips.size() / static_cast<size_t>(options.copies);
-  // Every twelfth clip, with all its copies, is held out: the copies of the others must not tell about it.
-  for (size_t i = 0; i < clips.size(); ++i) {
-    if (i % originals % 12 == 5) {
-      if (i < originals) held_out.push_back(clips[i]);
-    } else if (clips[i].size(0) >= options.packet) {
-      train.push_back(clips[i]);
-    }
+  const AudioPack pack = read_for(speech.config(), options.data), for_training = part_of(pack, false), kept = part_of(pack, true);
+  if (kept.begin.empty()) throw std::runtime_error(options.data + ": holds too few clips");
+  std::vector<at::Tensor> train;
+  for (at::Tensor& t : encode_clips(speech, for_training)) {
+    if (t.size(0) >= options.packet) train.push_back(t);
   }
+  for (at::Tensor& t : encode_varied(speech, for_training, static_cast<double>(options.copies - 1))) train.push_back(t);
+  // Varied as well: what it costs is what is chosen by.
+  const std::vector<at::Tensor> held_out = encode_varied(speech, kept, kHeldOutShare);
   at::Tensor counts = at::zeros({q.levels, q.groups, q.codes});
   int64_t frames = 0;
   std::vector<int64_t> ends;  // of each clip's possible beginnings
@@ -295,12 +313,15 @@ int train_index(const IndexOptions& options) {
   }
   adam.restore();
   report("best");
+  network.temper(network.positions(all_held_out));
+  report("tempered");
   std::map<std::string, at::Tensor> tensors = weights.tensors;
   std::erase_if(tensors, [](const auto& t) { return t.first.starts_with("index."); });
   for (const auto& [name, tensor] : network.freeze()) tensors[name] = tensor;
   models::save_weights(options.out, tensors, weights.metadata);
-  report_integers(options.out, held_out, "held out");
-  if (!options.eval.empty()) report_integers(options.out, encode_pack(speech, options.eval, 1, random), "eval");
+  report_integers(options.out, held_out, "held out, varied");
+  report_integers(options.out, encode_clips(speech, kept), "held out");
+  if (!options.eval.empty()) report_integers(options.out, encode_clips(speech, read_for(speech.config(), options.eval)), "eval");
   return 0;
 }
 

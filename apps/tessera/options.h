@@ -39,6 +39,8 @@ struct EncodeOptions {
   bool low_delay = false;          // sound; video has a low delay anyway
   uint32_t keyint = 0;             // video: frames from one key frame to the next at most; 0: only at scene cuts
   bool scene_cuts = true;          // video
+  bool sound = true;               // video: its sound as well
+  std::optional<double> sound_bit_rate;  // of that, bit/s
   double buffer = 1;               // video, with a bit rate: seconds of it that a receiver's buffer holds
 };
 
@@ -48,6 +50,8 @@ struct DecodeOptions {
   std::string format;  // extension; empty: the output's, or png
   uint64_t max_pixels = Limits{}.max_pixels;
   uint64_t max_memory_mib = Limits{}.max_memory >> 20;
+  double max_seconds = Limits{}.max_seconds;  // a file; 0: any
+  bool sound = true;  // of a video as well
 };
 
 struct InfoOptions {

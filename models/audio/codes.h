@@ -25,6 +25,7 @@ class CodeSearch {
   // Starts with the latents [n,D] of a packet.
   void begin(std::span<const float> latents);
   int64_t frames() const { return frames_; }
+  std::span<const float> latents() const { return latents_; }
 
   // The nearest codes, level by level: those of fewer levels are the beginning of those of more. Searched as far as they have not been yet. levels in
   // 1..the model's.

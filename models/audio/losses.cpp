@@ -40,37 +40,48 @@ SpectralLoss::SpectralLoss(int64_t sample_rate, at::Device device) {
   }
 }
 
-SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const at::Tensor& x) const {
+SpectralLoss::Spectrum SpectralLoss::spectrum(const Scale& s, const at::Tensor& signal) {
+  const auto [re, im] = s.frontend.forward(pad_to(signal, s.window / 4));
+  const at::Tensor power = re.square() + im.square();
+  // The small constants bound the slopes at digital silence.
+  Spectrum result{at::sqrt(power + 1e-14) * s.magnitude, {}, {}};
+  if (s.stft) {
+    const at::Tensor shrink = (power + 1e-8).pow(-0.35);
+    result.re = re * shrink;
+    result.im = im * shrink;
+  }
+  return result;
+}
+
+namespace {
+
+at::Tensor log_mel(const at::Tensor& magnitude, const at::Tensor& mel) { return at::log10(at::matmul(magnitude, mel).clamp_min(1e-5)); }
+at::Tensor log_power(const at::Tensor& magnitude) { return at::log10(magnitude.clamp_min(1e-5)) * 2; }
+
+}  // namespace
+
+SpectralLoss::Reference SpectralLoss::reference(const at::Tensor& x) const {
+  const at::NoGradGuard no_grad;
+  Reference out;
+  for (const Scale& s : scales_) {
+    const Spectrum sx = spectrum(s, x);
+    out.scales_.push_back({sx.magnitude, sx.re, sx.im, log_mel(sx.magnitude, s.mel), s.stft ? log_power(sx.magnitude) : at::Tensor()});
+  }
+  return out;
+}
+
+SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const at::Tensor& x, const at::Tensor& share) const {
+  return (*this)(y, reference(x), share);
+}
+
+SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const Reference& x, const at::Tensor& share) const {
   Terms out;
   const auto add = [](at::Tensor& sum, const at::Tensor& term) { sum = sum.defined() ? sum + term : term; };
-  for (const Scale& s : scales_) {
-    struct Spectrum {
-      at::Tensor magnitude, re, im;
-    };
-    const auto spectrum = [&](const at::Tensor& signal) {
-      const auto [re, im] = s.frontend.forward(pad_to(signal, s.window / 4));
-      const at::Tensor power = re.square() + im.square();
-      // The small constants bound the slopes at digital silence.
-      Spectrum result{at::sqrt(power + 1e-14) * s.magnitude, {}, {}};
-      if (s.stft) {
-        const at::Tensor shrink = (power + 1e-8).pow(-0.35);
-        result.re = re * shrink;
-        result.im = im * shrink;
-      }
-      return result;
-    };
-    const auto log_mel = [&](const at::Tensor& m) { return at::log10(at::matmul(m, s.mel).clamp_min(1e-5)); };
-    const auto log_power = [](const at::Tensor& m) { return at::log10(m.clamp_min(1e-5)) * 2; };
-    Spectrum sx;
-    at::Tensor log_mel_x, log_x;
-    {
-      const at::NoGradGuard no_grad;
-      sx = spectrum(x);
-      log_mel_x = log_mel(sx.magnitude);
-      if (s.stft) log_x = log_power(sx.magnitude);
-    }
-    const Spectrum sy = spectrum(y);
-    add(out.mel, (log_mel(sy.magnitude) - log_mel_x).abs().mean());
+  for (size_t i = 0; i < scales_.size(); ++i) {
+    const Scale& s = scales_[i];
+    const Reference::Spectra& sx = x.scales_[i];
+    const Spectrum sy = spectrum(s, y);
+    add(out.mel, (log_mel(sy.magnitude, s.mel) - sx.log_mel).abs().mean());
     if (s.multi) {
       const at::Tensor difference = (sy.magnitude - sx.magnitude).square().sum({2, 3}), whole = sx.magnitude.square().sum({2, 3});
       const at::Tensor convergence = at::sqrt((difference + 1e-6) / (whole + 1e-3)).mean();
@@ -78,10 +89,11 @@ SpectralLoss::Terms SpectralLoss::operator()(const at::Tensor& y, const at::Tens
       add(out.multi, (convergence + (log(sy.magnitude) - log(sx.magnitude)).abs().mean()) * (1.0 / 3));
     }
     if (s.stft) {
-      add(out.stft, (log_power(sy.magnitude) - log_x).abs().mean() + (sy.magnitude - sx.magnitude).abs().mean());
+      add(out.stft, (log_power(sy.magnitude) - sx.log_power).abs().mean() + (sy.magnitude - sx.magnitude).abs().mean());
       // Relative to the size of the spectrum, so that quiet segments count as much.
       const at::Tensor size = (sx.re.abs() + sx.im.abs()).mean({1, 2, 3}) + 1e-3;
-      add(out.complex, (((sy.re - sx.re).abs() + (sy.im - sx.im).abs()).mean({1, 2, 3}) / size).mean());
+      const at::Tensor each = ((sy.re - sx.re).abs() + (sy.im - sx.im).abs()).mean({1, 2, 3}) / size;
+      add(out.complex, share.defined() ? (each * share).sum() / share.sum().clamp_min(1e-6) : each.mean());
     }
   }
   return out;

@@ -27,10 +27,27 @@ class SpectralLoss {
   struct Terms {
     at::Tensor mel, stft, complex, multi;  // scalars
   };
+  // What is compared with, transformed once.
+  class Reference {
+    friend class SpectralLoss;
+    struct Spectra {
+      at::Tensor magnitude, re, im, log_mel, log_power;
+    };
+    std::vector<Spectra> scales_;
+  };
+  Reference reference(const at::Tensor& x) const;
+  // share [B]: what each signal counts in the complex distance, a mean; undefined: all the same. Zeros everywhere: no distance.
+  Terms operator()(const at::Tensor& y, const Reference& x, const at::Tensor& share = {}) const;
   // y, x [B,C,T]; gradients flow to y only.
-  Terms operator()(const at::Tensor& y, const at::Tensor& x) const;
+  Terms operator()(const at::Tensor& y, const at::Tensor& x, const at::Tensor& share = {}) const;
 
  private:
+  struct Scale;
+  struct Spectrum {
+    at::Tensor magnitude, re, im;
+  };
+  static Spectrum spectrum(const Scale& scale, const at::Tensor& signal);
+
   struct Scale {
     int64_t window;
     Frontend frontend;

@@ -150,6 +150,33 @@ TEST(IndexNetwork, ClosedFormPredicts) {
   }
 }
 
+// A model that is far too sure of itself, and one level of it that has nothing to go by.
+TEST(IndexNetwork, TemperingTakesBackWhatOtherDataDoesNotBearOut) {
+  at::manual_seed(8);
+  for (const int64_t codes : {64, 50}) {
+    const Walk w = walk(3, 2, codes, 40, 20);
+    at::Tensor training = w.indices.narrow(0, 0, 20).clone(), other = w.indices.narrow(0, 20, 20).clone();
+    training.select(2, 2).remainder_(8);  // only in training
+    IndexNetwork network(w.books, counts_of({w.books, training}), 8, 16);
+    train(network, training, 40);
+    {
+      const at::NoGradGuard no_grad;
+      for (auto& p : network.parameters()) {
+        if (p.name.starts_with("class.") || p.name == "member_bias") p.value.mul_(2);
+      }
+    }
+    const double sure = integer_bits(network, other);
+    network.temper(network.positions(other));
+    const double tempered = integer_bits(network, other), real = float_bits(network, other);
+    EXPECT_LT(tempered, 0.9 * sure) << codes;
+    EXPECT_NEAR(tempered, real, 0.01 * real) << codes;
+    // The last level is uniform: no learnt bit of it is left.
+    const at::Tensor bits = network.bits(network.positions(other), 1);
+    EXPECT_NEAR(bits[2].item<double>() / static_cast<double>(other.select(2, 2).numel()), std::log2(static_cast<double>(codes)), codes == 64 ? 1e-3 : 0.1) << codes;
+    EXPECT_LT(bits[0].item<double>(), 0.97 * bits[2].item<double>()) << codes;
+  }
+}
+
 TEST(IndexNetwork, HigherLevelsChangeNothingBelowInAFrame) {
   at::manual_seed(5);
   const Walk w = walk(4, 1, 32, 3, 1);

@@ -28,7 +28,7 @@ class Audio : public testing::Test {
     o.weights_dir = folder->folder();
     return o;
   }
-  static AudioDecoderOptions decoding(bool symbols_only = false) { return {folder->folder(), symbols_only}; }
+  static AudioDecoderOptions decoding(bool symbols_only = false) { return {.weights_dir = folder->folder(), .symbols_only = symbols_only}; }
 
   static constexpr uint32_t kRate = 8000;
   static TemporaryFolder* folder;
@@ -54,9 +54,10 @@ TEST_F(Audio, EveryLengthComesBack) {
 }
 
 TEST_F(Audio, PiecesDoNotMatter) {
-  for (const bool low_delay : {false, true}) {
+  for (const auto& [low_delay, effort] : {std::pair{false, 5}, {true, 5}, {false, 7}, {true, 7}}) {
     AudioEncoderOptions o = options();
     o.low_delay = low_delay;
+    o.effort = effort;
     const std::vector<float> samples = voice(kRate, 1, 20000);
     const Bytes whole = encoded(o, samples, samples.size()).bytes();
     for (const size_t piece : {1u, 17u, 4000u}) EXPECT_EQ(encoded(o, samples, piece).bytes(), whole) << piece;
@@ -107,6 +108,19 @@ TEST_F(Audio, SymbolsAloneCanBeProved) {
   EXPECT_TRUE(decoded(decoding(true), stream, {}, &report).empty());
   EXPECT_EQ(report.symbol_checksum, stream.report.symbol_checksum);
   EXPECT_GT(report.indices, 0u);
+}
+
+TEST_F(Audio, TimeIsOver) {
+  const AudioStream stream = encoded(options(), voice(kRate, 1, 8000));
+  AudioDecoderOptions o = decoding();
+  o.max_seconds = 1e-9;
+  auto decoder = AudioDecoder::create(o);
+  ASSERT_TRUE(decoder->open(stream.header).ok());  // the clock starts here
+  for (const AudioPacket& packet : stream.packets) EXPECT_EQ(decoder->send(packet.bytes).code(), ErrorCode::limit);
+  EXPECT_EQ(decoder->lost(1).code(), ErrorCode::limit);
+  EXPECT_FALSE(decoder->receive());
+  o.max_seconds = 3600;
+  EXPECT_EQ(decoded(o, stream).size(), 8000u);
 }
 
 TEST_F(Audio, SilenceAndNoiseAndBadSamples) {
@@ -201,7 +215,7 @@ TEST_F(Audio, ADecoderTakesTheIndexOfLongStreams) {
 
 TEST_F(Audio, EveryEffortMakesAStreamOfTheSameRate) {
   const std::vector<float> samples = voice(kRate, 1, 6 * kRate);
-  for (const int effort : {0, 1, 5, 9}) {
+  for (const int effort : {0, 1, 5, 6, 7, 8}) {
     AudioEncoderOptions o = options("speech", 3200);
     o.effort = effort;
     const AudioStream stream = encoded(o, samples);

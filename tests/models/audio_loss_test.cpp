@@ -44,6 +44,28 @@ TEST(SpectralLoss, OnlyTheComplexDistanceHearsPhase) {
   EXPECT_NEAR(loss(x * 0.01 + x * 1e-4, x * 0.01).complex.item<double>(), loss(x * 1.01, x).complex.item<double>(), 0.02);
 }
 
+TEST(SpectralLoss, AShareChoosesWhoseWaveformIsHeard) {
+  const SpectralLoss loss(24000, at::kCPU);
+  const at::Tensor x = sweeps(2, 4800, 24000, 6), y = at::cat({x.narrow(0, 0, 1).neg(), x.narrow(0, 1, 1)});  // the first is turned over
+  const auto heard = [&](float first, float second) { return loss(y, x, at::tensor({first, second})).complex.item<double>(); };
+  EXPECT_LT(heard(0, 1), 1e-5);
+  EXPECT_NEAR(heard(1, 0), 4.0, 0.2);
+  EXPECT_NEAR(heard(1, 1), loss(y, x).complex.item<double>(), 1e-5);
+  EXPECT_EQ(heard(0, 0), 0);
+  EXPECT_EQ(loss(y, x, at::zeros({2})).mel.item<double>(), loss(y, x).mel.item<double>());
+}
+
+TEST(SpectralLoss, AReferenceIsTheSignalItself) {
+  const SpectralLoss loss(24000, at::kCPU);
+  const at::Tensor x = sweeps(2, 4800, 24000, 5), y = (x + at::randn_like(x) * 0.01).set_requires_grad(true);
+  const auto direct = loss(y, x), prepared = loss(y, loss.reference(x));
+  for (const auto& [a, b] : {std::pair{direct.mel, prepared.mel}, {direct.stft, prepared.stft}, {direct.complex, prepared.complex}, {direct.multi, prepared.multi}}) {
+    EXPECT_EQ(a.item<double>(), b.item<double>());
+    EXPECT_GT(b.item<double>(), 0);
+  }
+  EXPECT_TRUE(at::equal(torch::autograd::grad({direct.mel}, {y})[0], torch::autograd::grad({prepared.mel}, {y})[0]));
+}
+
 TEST(BarkBands, ShareOutEachBinOnce) {
   const at::Tensor bands = bark_bands(24000, 768, 49, 8000);
   ASSERT_EQ(bands.sizes(), (std::vector<int64_t>{385, 49}));

@@ -3,7 +3,10 @@
 
 #include <cmath>
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include "models/audio/codes.h"
+#include "models/audio/resynthesis.h"
 #include "models/audio/speech_model.h"
 #include "models/audio/stream.h"
 #include "tests/data/temporary_folder.h"
@@ -88,6 +91,22 @@ TEST_P(AudioStream, SynthesisAgreesWithTheNetwork) {
     ASSERT_EQ(samples.size(), e.size() + skip);
     for (size_t i = 0; i < e.size(); ++i) ASSERT_NEAR(samples[i + skip], e[i], 1e-4 + 1e-3 * std::abs(e[i])) << frames << " frames, sample " << i;
   }
+}
+
+TEST_P(AudioStream, ResynthesisAgreesWithTheNetworkAndHasAGradient) {
+  const SpeechConfig c = config();
+  const Resynthesis synthesis(model);
+  const at::Tensor z = random_normal({30, c.quantizer.dim}, 11);
+  const at::Tensor y = synthesis(z), expected = network.synthesis(z.unsqueeze(0)).squeeze(0);
+  ASSERT_EQ(y.sizes(), expected.sizes());
+  EXPECT_LT((y - expected).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+  // Along a direction, against the difference of two syntheses.
+  const at::Tensor weights = random_normal(y.sizes(), 12), direction = random_normal(z.sizes(), 13);
+  const at::Tensor moved = z.clone().set_requires_grad(true);
+  const double slope = (torch::autograd::grad({(synthesis(moved) * weights).sum()}, {moved})[0] * direction).sum().item<double>();
+  const auto value = [&](double step) { return (synthesis(z + direction * step) * weights).sum().item<double>(); };
+  const double difference = (value(1e-3) - value(-1e-3)) / 2e-3;
+  EXPECT_NEAR(slope, difference, 0.02 * std::abs(difference) + 1e-2 * weights.norm().item<double>());
 }
 
 TEST_P(AudioStream, PiecesDoNotMatter) {
