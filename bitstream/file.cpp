@@ -52,8 +52,11 @@ class Parser {
         return add_metadata(*view);
       case PacketKind::index:
         return add_index(*view);
+      case PacketKind::companion:
+        if (file_.header.kind == MediaKind::video) file_.companions.push_back(view->packet.payload);
+        return {};
     }
-    return {};  // kinds 9..15: to be skipped
+    return {};  // kinds 10..15: to be skipped
   }
 
   Status add_media(PacketView& view) {

@@ -34,6 +34,7 @@ struct ParsedFile {
   std::span<const uint8_t> xmp;
   std::vector<PacketView>
       packets;                    // key and predicted packets in file order; an image's tiles in raster order
+  std::vector<std::span<const uint8_t>> companions;  // payloads of a video's companion packets in file order: its sound, in pieces
   std::vector<IndexEntry> index;  // empty: none
   uint64_t bytes_read = 0;        // up to the end of the last whole structure
   Status end;                     // parse_prefix: ok, or what stopped it after `bytes_read`

@@ -16,6 +16,7 @@ enum class PacketKind : uint8_t {
   predicted = 2,  // a video frame that depends on earlier ones
   index = 3,      // positions of key packets, at the end
   metadata = 8,   // ICC, EXIF, XMP
+  companion = 9,  // a piece of the stream of sound that belongs to a video
 };
 
 // Payloads up to here may use the 16-bit checksum, so that with it a packet stays where CRC-16 is strong.
@@ -41,7 +42,7 @@ struct PacketView {
 // checksum.
 Status write_packet(ByteWriter& out, const Packet& packet);
 
-// Reads one packet and checks its checksum, then its kind. Kinds 9..15, which this version does not know and
+// Reads one packet and checks its checksum, then its kind. Kinds 10..15, which this version does not know and
 // may skip, come back as they are. Errors: truncated, corrupt, unsupported, limit (payload above
 // `max_payload`).
 Result<PacketView> read_packet(ByteReader& in, uint64_t max_payload);

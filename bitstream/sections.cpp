@@ -7,12 +7,12 @@ namespace {
 
 enum Tag : uint8_t { kTagMask = 63, kOptional = 64, kLast = 128 };
 
-bool known(uint8_t tag) { return tag >= 1 && tag <= 9; }
+bool known(uint8_t tag) { return tag >= 1 && tag <= 10; }
 
 }  // namespace
 
 const char* section_name(SectionTag tag) {
-  constexpr const char* kNames[] = {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids"};
+  constexpr const char* kNames[] = {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids", "blocks"};
   const auto number = static_cast<uint8_t>(tag);
   return known(number) ? kNames[number - 1] : "unknown";
 }

@@ -11,7 +11,7 @@
 
 namespace tessera::bitstream {
 
-enum class SectionTag : uint8_t { hyperlatents = 1, latents = 2, alpha = 3, checksum = 4, side = 5, indices = 6, frame = 7, network = 8, grids = 9 };
+enum class SectionTag : uint8_t { hyperlatents = 1, latents = 2, alpha = 3, checksum = 4, side = 5, indices = 6, frame = 7, network = 8, grids = 9, blocks = 10 };
 inline constexpr size_t kMaxSections = 32;
 inline constexpr uint32_t kMaxLanes = 128;
 

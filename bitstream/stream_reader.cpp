@@ -119,6 +119,12 @@ StreamReader::Event StreamReader::next() {
       return stop({});
     }
     at_ += static_cast<size_t>(view.size);  // metadata, and kinds of later versions
+    if (view.packet.kind == PacketKind::companion && companions_ && header_.kind == MediaKind::video) {
+      Event event;
+      event.kind = Kind::companion;
+      event.bytes = view.packet.payload;
+      return event;
+    }
   }
 }
 
@@ -153,11 +159,12 @@ StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status
 
 // A checksum of 16 bits is right by chance now and then: what is found counts when something valid follows it as well.
 StreamReader::Event StreamReader::resume(Status damage) {
-  // Most often only the content of one packet is damaged, and its length leads to the next.
+  // Most often only the content of one packet is damaged, and its length leads to the next. Of a companion no frame is lost.
   bool wait = false;
   if (const uint64_t size = claimed_size(rest(at_)); size > 0 && size <= buffer_.size() - at_) {
     if (confirmed(at_ + static_cast<size_t>(size), false, wait)) {
-      return resume_at(at_ + static_cast<size_t>(size), 1, std::move(damage));
+      const bool companion = (buffer_[at_] & 0x0F) == static_cast<uint8_t>(PacketKind::companion) && header_.kind == MediaKind::video;
+      return resume_at(at_ + static_cast<size_t>(size), companion ? 0 : 1, std::move(damage));
     }
     if (wait) return {};
   }

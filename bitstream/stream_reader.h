@@ -30,8 +30,9 @@ class StreamReader {
     need_bytes,  // push() or finish() first
     header,      // `bytes`: the file header
     packet,      // `bytes`: a whole key packet, or in video a predicted one, with its framing
-    lost,        // `lost` packets are missing here; `damage` says why
+    lost,        // `lost` packets are missing here, none where a companion is damaged; `damage` says why
     end,         // nothing follows; `damage` is not ok when the stream ends too early or cannot be read on
+    companion,   // `bytes`: the next piece of the sound that belongs to a video, for a StreamReader of its own; only when asked for
   };
   struct Event {
     Kind kind = Kind::need_bytes;
@@ -39,6 +40,9 @@ class StreamReader {
     uint64_t lost = 0;
     Status damage = {};
   };
+
+  // A video's sound is given out as well (docs/bitstream.md, 3.2). Otherwise it is passed over.
+  void want_companions() { companions_ = true; }
 
   void push(std::span<const uint8_t> bytes);  // precondition: finish() was not called
   void finish() { finished_ = true; }         // no bytes follow
@@ -70,7 +74,7 @@ class StreamReader {
   std::vector<uint8_t> buffer_;
   size_t at_ = 0;          // of the buffer
   uint64_t base_ = 0;      // where the buffer starts in the stream
-  bool finished_ = false, ended_ = false, header_seen_ = false;
+  bool finished_ = false, ended_ = false, header_seen_ = false, companions_ = false;
   Status end_;
   FileHeader header_;
   uint64_t next_time_ = 0;

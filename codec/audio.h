@@ -45,7 +45,8 @@ struct AudioBlock {
 };
 
 struct AudioEncoderOptions {
-  std::string model = "speech";  // speech: 24 kHz mono; sound: 48 kHz mono or stereo
+  // speech: 24 kHz mono; sound: 48 kHz mono or stereo; bayes-sound: 24 kHz mono, snippets, fitted one by one (docs/bayes.md)
+  std::string model = "speech";
   double bit_rate = 0;           // bit/s of the whole stream, container included; 0: the model's usual one
   uint32_t channels = 1;         // of what is sent, 1 or 2. A stereo model codes mono as two equal channels, a mono model takes the mean of two
   // Seconds that the encoder looks ahead, so that pauses leave their bits to the sound around them: packets come so much later.
@@ -56,11 +57,13 @@ struct AudioEncoderOptions {
   uint32_t source_bit_depth = 16;  // 1..32, for the header only
   int effort = 5;                  // 0..9: how many choices of codes are weighed against each other (models/audio/index_search.h)
   std::string weights_dir = {};
+  int quality = 32;              // 0..63, bayes-sound without a bit rate
 };
 
 struct AudioDecoderOptions {
   std::string weights_dir = {};
   bool symbols_only = false;  // prove the checksums, make no sound
+  double max_seconds = 0;     // on the clock, from open() on: `limit` afterwards; 0: any
 };
 
 struct AudioPacket {
@@ -81,6 +84,9 @@ struct AudioReport {
   uint64_t checked = 0;        // packets whose stored checksum was compared
   uint32_t symbol_checksum = 0;  // CRC-32C of the packets' checksums in order
 };
+
+class BayesSoundEncoder;
+class BayesSoundDecoder;
 
 // One encoder codes one stream. Errors: invalid_argument (samples of another format than announced, calls after flush()).
 class TESSERA_AUDIO_API AudioEncoder {
@@ -105,7 +111,9 @@ class TESSERA_AUDIO_API AudioEncoder {
  private:
   struct Impl;
   explicit AudioEncoder(std::unique_ptr<Impl> impl);
+  explicit AudioEncoder(std::shared_ptr<BayesSoundEncoder> bayes);
   std::unique_ptr<Impl> impl_;
+  std::shared_ptr<BayesSoundEncoder> bayes_;  // instead, for its model
 };
 
 class TESSERA_AUDIO_API AudioDecoder {
@@ -143,6 +151,7 @@ class TESSERA_AUDIO_API AudioDecoder {
   struct Impl;
   explicit AudioDecoder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+  std::shared_ptr<BayesSoundDecoder> bayes_;  // does the work, once a header names its model
 };
 
 // Which model `--model` stands for when none is named: `speech` for one channel below 12 kbit/s, and for anything below 3 kbit/s;

@@ -8,10 +8,13 @@
 #include "bitstream/packet.h"
 #include "bitstream/stream_reader.h"
 #include "codec/audio_payload.h"
+#include "codec/bayes_payload.h"
+#include "codec/bayes_sound.h"
 #include "codec/catalogue.h"
 #include "codec/concealment.h"
 #include "codec/guard.h"
 #include "models/audio/stream.h"
+#include "models/time_limit.h"
 
 namespace tessera {
 namespace {
@@ -42,6 +45,7 @@ struct AudioDecoder::Impl {
   uint64_t first = 0;          // samples of the sound before it are dropped
   AudioReport report;
   double level_frames = 0, coded_frames = 0;
+  models::Clock::time_point time_end = models::kNever;  // of the time that the limit leaves
   bool opened = false, finished = false;
 
   uint64_t block() const { return header.audio.block_samples; }
@@ -54,6 +58,7 @@ struct AudioDecoder::Impl {
 };
 
 Status AudioDecoder::Impl::open(std::span<const uint8_t> bytes) {
+  time_end = models::end_after(options.max_seconds);
   auto parsed = bitstream::parse_header(bytes, {});
   if (!parsed) return parsed.status();
   if (parsed->kind != bitstream::MediaKind::audio) {
@@ -119,6 +124,7 @@ void AudioDecoder::Impl::conceal(uint64_t packets) {
   if (end != std::numeric_limits<uint64_t>::max()) return;  // nothing follows the last packet
   for (; packets > 0; --packets) {
     const int64_t frames = static_cast<int64_t>(block()) / model->config.hop;
+    models::check_time();
     concealment.lose(next_time, block());
     synthesise(concealment.extrapolate(frames));
     next_time += block();
@@ -189,7 +195,15 @@ Status not_open() { return {ErrorCode::invalid_argument, "the decoder has seen n
 
 Status AudioDecoder::open(std::span<const uint8_t> header) {
   if (impl_->opened) return {ErrorCode::invalid_argument, "the decoder has a header already"};
-  return guarded(Device::cpu, [&] { return impl_->open(header); });
+  return guarded(Device::cpu, [&]() -> Status {
+    auto parsed = bitstream::parse_header(header, {});
+    if (!parsed || parsed->kind != bitstream::MediaKind::audio || parsed->model_name != kBayesSound) return impl_->open(header);
+    impl_->time_end = models::end_after(impl_->options.max_seconds);
+    bayes_ = std::make_shared<BayesSoundDecoder>(impl_->options, *parsed);
+    impl_->header = std::move(*parsed);
+    impl_->opened = true;
+    return {};
+  });
 }
 
 uint32_t AudioDecoder::sample_rate() const { return impl_->header.audio.sample_rate; }
@@ -197,11 +211,14 @@ uint32_t AudioDecoder::channels() const { return impl_->header.audio.channels; }
 uint64_t AudioDecoder::channel_mask() const { return impl_->header.audio.channel_mask; }
 uint64_t AudioDecoder::block_samples() const { return impl_->block(); }
 bool AudioDecoder::causal() const { return impl_->model && impl_->model->config.causal; }
-const AudioReport& AudioDecoder::report() const { return impl_->report; }
+const AudioReport& AudioDecoder::report() const { return bayes_ ? bayes_->report() : impl_->report; }
 
 Status AudioDecoder::send(std::span<const uint8_t> packet) {
   if (!impl_->opened || impl_->finished) return not_open();
   return guarded(Device::cpu, [&] {
+    const models::TimeLimit time(impl_->time_end);
+    models::check_time();
+    if (bayes_) return bayes_->send(packet);
     at::set_num_threads(1);
     return impl_->decode(packet);
   });
@@ -213,6 +230,11 @@ Status AudioDecoder::lost(uint64_t packets) {
     return {ErrorCode::invalid_argument, "more than five minutes of lost packets"};
   }
   return guarded(Device::cpu, [&]() -> Status {
+    if (bayes_) {
+      bayes_->lost(packets);
+      return {};
+    }
+    const models::TimeLimit time(impl_->time_end);
     at::set_num_threads(1);
     impl_->conceal(packets);
     return {};
@@ -222,6 +244,7 @@ Status AudioDecoder::lost(uint64_t packets) {
 Status AudioDecoder::flush() {
   if (!impl_->opened || impl_->finished) return not_open();
   impl_->finished = true;
+  if (bayes_) return {};
   return guarded(Device::cpu, [&]() -> Status {
     at::set_num_threads(1);
     Impl& d = *impl_;
@@ -238,6 +261,7 @@ Status AudioDecoder::flush() {
 std::optional<AudioBlock> AudioDecoder::receive() {
   Impl& d = *impl_;
   if (!d.opened) return std::nullopt;
+  if (bayes_) return bayes_->receive();
   // Held back until the end is known: samples that the header wants dropped there.
   const size_t held = d.finished ? 0 : static_cast<size_t>(std::min<uint64_t>(d.header.audio.trailing, d.samples.size())) * d.header.audio.channels;
   if (d.samples.size() <= held) return std::nullopt;
@@ -254,7 +278,7 @@ std::optional<AudioBlock> AudioDecoder::receive() {
 }
 
 uint64_t AudioDecoder::preroll() const {
-  if (!impl_->opened) return 0;
+  if (!impl_->opened || bayes_) return 0;
   const models::audio::SpeechConfig& c = impl_->model->config;
   const models::audio::Reach reach = models::audio::decoder_reach(c);
   return static_cast<uint64_t>((reach.before + reach.after) * c.hop + c.window);
@@ -263,6 +287,11 @@ uint64_t AudioDecoder::preroll() const {
 Status AudioDecoder::seek(uint64_t packet_time, uint64_t first) {
   if (!impl_->opened) return not_open();
   return guarded(Device::cpu, [&]() -> Status {
+    if (bayes_) {
+      bayes_->seek(packet_time, first);
+      impl_->finished = false;
+      return {};
+    }
     impl_->restart(packet_time);
     impl_->first = first;
     return {};

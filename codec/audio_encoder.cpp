@@ -10,6 +10,8 @@
 #include "codec/audio_payload.h"
 #include "codec/audio_rate.h"
 #include "codec/audio_refine.h"
+#include "codec/bayes_payload.h"
+#include "codec/bayes_sound.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "models/audio/codes.h"
@@ -400,6 +402,7 @@ void AudioEncoder::Impl::write_index() {
 }
 
 AudioEncoder::AudioEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AudioEncoder::AudioEncoder(std::shared_ptr<BayesSoundEncoder> bayes) : bayes_(std::move(bayes)) {}
 AudioEncoder::AudioEncoder(AudioEncoder&&) noexcept = default;
 AudioEncoder& AudioEncoder::operator=(AudioEncoder&&) noexcept = default;
 AudioEncoder::~AudioEncoder() = default;
@@ -411,7 +414,12 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
   if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.source_bit_depth < 1 || options.source_bit_depth > 32) return {ErrorCode::invalid_argument, "the source's bit depth is not in 1..32"};
   std::unique_ptr<Impl> impl;
+  std::shared_ptr<BayesSoundEncoder> bayes;
   const Status status = guarded(Device::cpu, [&]() -> Status {
+    if (options.model == kBayesSound) {
+      bayes = std::make_shared<BayesSoundEncoder>(std::move(options));
+      return {};
+    }
     const std::string folder = weights_folder(options.weights_dir);
     std::shared_ptr<const SpeechModel> model;
     if (options.low_delay) {
@@ -432,16 +440,18 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
     return impl->start();
   });
   if (!status.ok()) return status;
+  if (bayes) return AudioEncoder(std::move(bayes));
   return AudioEncoder(std::move(impl));
 }
 
-uint32_t AudioEncoder::sample_rate() const { return static_cast<uint32_t>(impl_->rate_in()); }
-uint32_t AudioEncoder::channels() const { return impl_->options.channels; }
-double AudioEncoder::bit_rate() const { return impl_->bit_rate; }
-const std::vector<uint8_t>& AudioEncoder::header() const { return impl_->header; }
-const AudioReport& AudioEncoder::report() const { return impl_->report; }
+uint32_t AudioEncoder::sample_rate() const { return bayes_ ? kBayesRate : static_cast<uint32_t>(impl_->rate_in()); }
+uint32_t AudioEncoder::channels() const { return bayes_ ? bayes_->channels() : impl_->options.channels; }
+double AudioEncoder::bit_rate() const { return bayes_ ? bayes_->bit_rate() : impl_->bit_rate; }
+const std::vector<uint8_t>& AudioEncoder::header() const { return bayes_ ? bayes_->header() : impl_->header; }
+const AudioReport& AudioEncoder::report() const { return bayes_ ? bayes_->report() : impl_->report; }
 
 double AudioEncoder::delay() const {
+  if (bayes_) return static_cast<double>(kBayesBlock) / kBayesRate;
   const models::audio::SpeechConfig& c = impl_->model->config;
   const int64_t ahead = models::audio::encoder_reach(c).after + models::audio::decoder_reach(c).after;
   const int64_t transforms = c.window - c.hop;  // half a window each, or a whole one where no frame sees a later one
@@ -449,11 +459,12 @@ double AudioEncoder::delay() const {
 }
 
 Status AudioEncoder::send(const AudioView& view) {
-  if (impl_->finished) return {ErrorCode::invalid_argument, "samples after the end of the sound"};
-  if (view.channels != impl_->options.channels || view.sample_rate != sample_rate() || view.samples.size() % view.channels != 0) {
-    return {ErrorCode::invalid_argument, "the samples are not " + std::to_string(impl_->options.channels) + " channels at " +
+  if (!bayes_ && impl_->finished) return {ErrorCode::invalid_argument, "samples after the end of the sound"};
+  if (view.channels != channels() || view.sample_rate != sample_rate() || view.samples.size() % view.channels != 0) {
+    return {ErrorCode::invalid_argument, "the samples are not " + std::to_string(channels()) + " channels at " +
                                              std::to_string(sample_rate()) + " Hz"};
   }
+  if (bayes_) return bayes_->send(view.samples);
   return guarded(Device::cpu, [&]() -> Status {
     at::set_num_threads(1);
     // In pieces: a caller's hours are not held a second time.
@@ -467,6 +478,7 @@ Status AudioEncoder::send(const AudioView& view) {
 }
 
 Status AudioEncoder::flush() {
+  if (bayes_) return bayes_->flush();
   if (impl_->finished) return {ErrorCode::invalid_argument, "the sound has ended already"};
   impl_->finished = true;
   return guarded(Device::cpu, [&]() -> Status {
@@ -479,6 +491,7 @@ Status AudioEncoder::flush() {
 }
 
 std::optional<AudioPacket> AudioEncoder::receive() {
+  if (bayes_) return bayes_->receive();
   if (impl_->ready.empty()) return std::nullopt;
   AudioPacket packet = std::move(impl_->ready.front());
   impl_->ready.pop_front();

@@ -23,6 +23,12 @@ inline constexpr size_t kFirstSize = sizeof(S);
 
 template <>
 inline constexpr size_t kFirstSize<tsr_audio_format> = offsetof(tsr_audio_format, priming);
+template <>
+inline constexpr size_t kFirstSize<tsr_image_decoder_options> = offsetof(tsr_image_decoder_options, max_seconds);
+template <>
+inline constexpr size_t kFirstSize<tsr_audio_decoder_options> = offsetof(tsr_audio_decoder_options, max_seconds);
+template <>
+inline constexpr size_t kFirstSize<tsr_video_decoder_options> = offsetof(tsr_video_decoder_options, max_seconds);
 
 inline Status invalid(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
@@ -82,6 +88,11 @@ inline Status check_flag(int32_t value, const char* name) {
 inline Status check_reserved(uint32_t value, const char* name) {
   if (value == 0) return {};
   return {ErrorCode::unsupported, std::string(name) + " asks for something that this version of the library does not have"};
+}
+
+// 0 and up, which is what a limit of time may be.
+inline Status check_seconds(double seconds) {
+  return seconds >= 0 ? Status() : invalid("max_seconds is below 0");
 }
 
 inline Status check_bytes(const void* bytes, size_t size, const char* name) {

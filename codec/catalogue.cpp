@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "codec/bayes_payload.h"
 #include "codec/guard.h"
 #include "models/device.h"
 #include "models/weights.h"
@@ -180,6 +181,10 @@ std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::st
   return find<models::audio::SpeechModel>(folder, name, hash, Device::cpu, models::audio::load_speech);
 }
 
+std::shared_ptr<const models::inr::bayes::Prior> find_prior(const std::string& folder, const std::string& name, std::optional<uint64_t> hash) {
+  return find<const models::inr::bayes::Prior>(folder, name, hash, Device::cpu, models::inr::bayes::load_prior);
+}
+
 Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
   std::vector<ModelInfo> out;
   const Status status = guarded(Device::cpu, [&]() -> Status {
@@ -197,7 +202,12 @@ Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
       info.name = entry("model");
       info.revision = static_cast<uint32_t>(std::strtoul(entry("revision").c_str(), nullptr, 10));
       info.training = one_line(entry("training"));
-      if (models::audio::is_speech(w.metadata)) {
+      if (models::inr::bayes::is_prior(entry("config"))) {
+        const auto geometry = models::inr::bayes::Geometry::from_json(entry("config"));
+        info.media = geometry.planes == 1 ? "audio" : "image";
+        for (const auto& [key, tensor] : w.tensors) info.parameters += static_cast<uint64_t>(tensor.numel());
+        (geometry.planes == 1 ? info.decode_mmac_per_second : info.decode_kmac_per_pixel) = geometry.macs() * (geometry.planes == 1 ? kBayesRate / 1e6 : 1e-3);
+      } else if (models::audio::is_speech(w.metadata)) {
         const models::audio::Speech network(models::audio::SpeechConfig::from_json(entry("config")));
         info.media = "audio";
         info.parameters = static_cast<uint64_t>(network.params().count());

@@ -8,6 +8,7 @@
 
 #include "codec/tessera.h"
 #include "models/audio/speech_model.h"
+#include "models/inr/bayes/prior.h"
 #include "models/still_model.h"
 #include "models/video/motion_model.h"
 
@@ -25,5 +26,8 @@ std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::st
 
 // The same for video models. Throws Failure: model_missing, device.
 std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device);
+
+// The same for priors of the Bayesian codec. Throws Failure: model_missing.
+std::shared_ptr<const models::inr::bayes::Prior> find_prior(const std::string& folder, const std::string& name, std::optional<uint64_t> hash);
 
 }  // namespace tessera

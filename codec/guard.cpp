@@ -4,6 +4,8 @@
 
 #include <new>
 
+#include "models/time_limit.h"
+
 namespace tessera {
 namespace {
 
@@ -22,6 +24,8 @@ Status guarded(Device device, const std::function<Status()>& work) {
     return work();
   } catch (const Failure& f) {
     return f.status;
+  } catch (const models::TimeUp& e) {
+    return {ErrorCode::limit, e.what()};
   } catch (const std::bad_alloc&) {
     return {ErrorCode::out_of_memory, "not enough memory"};
   } catch (const c10::Error& e) {

@@ -4,12 +4,14 @@
 #include "bitstream/crc.h"
 #include "bitstream/file.h"
 #include "codec/alpha.h"
+#include "codec/bayes_encode.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "codec/overfit_encode.h"
 #include "codec/still_tile.h"
 #include "codec/tiling.h"
 #include "models/parallel.h"
+#include "models/time_limit.h"
 
 namespace tessera {
 
@@ -36,6 +38,7 @@ Result<ImageDecoder> ImageDecoder::create(DecoderOptions options) {
 }
 
 Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Report& report) const {
+  const models::TimeLimit time(models::end_after(options.limits.max_seconds));
   bitstream::Limits limits;
   limits.max_pixels = options.limits.max_pixels;
   limits.max_dimension = options.limits.max_dimension;
@@ -51,7 +54,12 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   if (overfit && (h.model_revision != kOverfitRevision || h.model_hash != 0)) {
     return {ErrorCode::unsupported, "the stream needs revision " + std::to_string(h.model_revision) + " of the overfitted networks"};
   }
-  const uint64_t memory = overfit ? predicted_memory(p, kOverfitMemory) : predicted_memory(p);
+  const bool bayes = h.model_name == kBayes;
+  if (bayes) {
+    TESSERA_RETURN_IF_ERROR(check_bayes_size(p.width, p.height));
+    if (p.tile != 0) return {ErrorCode::corrupt, "the model bayes knows no tiles"};
+  }
+  const uint64_t memory = predicted_memory(p, overfit ? kOverfitMemory : bayes ? kBayesMemory : kStillMemory);
   if (memory > options.limits.max_memory) {
     return {ErrorCode::limit, "decoding would take about " + std::to_string(memory >> 20) + " MiB of memory, more than the limit of " +
                                   std::to_string(options.limits.max_memory >> 20) + " MiB"};
@@ -60,7 +68,9 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   if (parsed->packets.size() != tiles) return {ErrorCode::corrupt, "the stream's packets do not match its tiles"};
   models::set_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   std::shared_ptr<models::StillModel> model;
-  if (!overfit) model = find_model(weights_folder(options.weights_dir), h.model_name, h.model_hash, options.device);
+  std::shared_ptr<const models::inr::bayes::Prior> prior;
+  if (bayes) prior = find_prior(weights_folder(options.weights_dir), h.model_name, h.model_hash);
+  if (!overfit && !bayes) model = find_model(weights_folder(options.weights_dir), h.model_name, h.model_hash, options.device);
   if (image != nullptr) {
     image->width = p.width;
     image->height = p.height;
@@ -74,6 +84,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
   }
   std::vector<uint8_t> checksums;
   for (uint64_t i = 0; i < tiles; ++i) {
+    models::check_time();
     const Area area = tile_area(p, i);
     const bitstream::PacketView& view = parsed->packets[i];
     const auto sections = bitstream::read_sections(view.packet.payload, view.offset);
@@ -84,6 +95,12 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
       const auto tile = std::make_shared<OverfitTile>(read_overfit(*sections, area.height, area.width, outputs_of(p.channels), report));
       checksum = tile->checksum;
       synthesise = [tile, area, &report] { return synthesise_overfit(*tile, area.height, area.width, report); };
+    } else if (bayes) {
+      const int quality = view.packet.quality.value_or(h.quality);
+      const models::inr::bayes::Layout layout(prior->geometry, area.height, area.width);
+      const auto latents = std::make_shared<BayesLatents>(read_bayes(*prior, layout, quality, outputs_of(p.channels) == 1, *sections, report));
+      checksum = latents->checksum;
+      synthesise = [&prior, latents, layout, quality, &report] { return synthesise_bayes(*prior, layout, *latents, quality, report); };
     } else {
       const int quality = view.packet.quality.value_or(h.quality);
       const int64_t height = (area.height + 63) / 64 * 64, width = (area.width + 63) / 64 * 64;
@@ -106,6 +123,7 @@ Status ImageDecoder::Impl::run(std::span<const uint8_t> stream, Image* image, Re
     }
     if (options.progress && !options.progress(static_cast<double>(i + 1) / static_cast<double>(tiles))) return {ErrorCode::cancelled, "cancelled"};
   }
+  models::check_time();
   report.quality = h.quality;
   return {};
 }

@@ -5,6 +5,7 @@
 #include "bitstream/crc.h"
 #include "bitstream/file.h"
 #include "codec/alpha.h"
+#include "codec/bayes_encode.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "codec/overfit_encode.h"
@@ -16,12 +17,15 @@ namespace tessera {
 
 struct ImageEncoder::Impl {
   EncoderOptions options;
-  std::shared_ptr<models::StillModel> model;  // none: overfit
+  std::shared_ptr<models::StillModel> model;                 // none: overfit, or bayes
+  std::shared_ptr<const models::inr::bayes::Prior> prior;    // bayes
 
   Bytes encode_at(const ImageView& image, const ImageMetadata& metadata, int quality, Report& report, double progress_from, double progress_to) const;
   std::vector<uint8_t> still_payload(const at::Tensor& x, const ImageView& image, const Area& area, int quality, Report& report, uint32_t& checksum) const;
   std::vector<uint8_t> overfit_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, double from, double to, Report& report,
                                        uint32_t& checksum) const;
+  std::vector<uint8_t> bayes_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, Report& report, uint32_t& checksum) const;
+  FitWatch watch_between(double from, double to, bool& cancelled) const;
   std::vector<uint8_t> payload_of(std::vector<bitstream::Section> sections, const ImageView& image, const Area& area, uint32_t checksum) const;
 };
 
@@ -35,6 +39,7 @@ Result<ImageEncoder> ImageEncoder::create(EncoderOptions options) {
   if (options.bpp && !(*options.bpp > 0)) return {ErrorCode::invalid_argument, "bits per pixel must be positive"};
   if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.fit_steps < 0 || options.fit_steps > kMaxFitSteps) return {ErrorCode::invalid_argument, "steps of training must be from 1 to " + std::to_string(kMaxFitSteps)};
+  if (!overfit_front(options.fit_front)) return {ErrorCode::invalid_argument, "\"" + options.fit_front + "\" is no front end: plain, rbf or metric"};
   if (options.tile % 64 != 0 || options.tile > bitstream::kMaxTile) {
     return {ErrorCode::invalid_argument, "the tile side must be a multiple of 64, at most " + std::to_string(bitstream::kMaxTile)};
   }
@@ -44,6 +49,12 @@ Result<ImageEncoder> ImageEncoder::create(EncoderOptions options) {
     if (impl->options.model == kOverfit) {
       std::string why;
       if (impl->options.device == Device::cuda && !cuda_available(&why)) return {ErrorCode::device, "CUDA is not available: " + why};
+      return {};
+    }
+    if (impl->options.model == kBayes) {
+      if (impl->options.device == Device::cuda) return {ErrorCode::device, "the codec bayes runs on the CPU only"};
+      if (impl->options.tile != 0) return {ErrorCode::invalid_argument, "the codec bayes knows no tiles"};
+      impl->prior = find_prior(weights_folder(impl->options.weights_dir), kBayes, {});
       return {};
     }
     impl->model = find_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
@@ -91,15 +102,35 @@ std::vector<uint8_t> ImageEncoder::Impl::still_payload(const at::Tensor& x, cons
   return payload_of({{bitstream::SectionTag::hyperlatents, tile.hyperlatents}, {bitstream::SectionTag::latents, tile.latents}}, image, area, checksum);
 }
 
-std::vector<uint8_t> ImageEncoder::Impl::overfit_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, double from, double to,
-                                                         Report& report, uint32_t& checksum) const {
-  OverfitRequest request{.quality = quality, .bpp = options.bpp, .effort = options.effort, .steps = options.fit_steps, .device = options.device};
-  bool cancelled = false;
-  request.watch = [&](const FitState& state) {
+// Tells the caller's watch and progress, as the part from..to of the whole.
+FitWatch ImageEncoder::Impl::watch_between(double from, double to, bool& cancelled) const {
+  return [this, from, to, &cancelled](const FitState& state) {
     const double done = from + (to - from) * state.fraction;
     cancelled = options.progress && !options.progress(done);
     return !cancelled && (!options.fit_watch || options.fit_watch({done, state.bpp, state.psnr}));
   };
+}
+
+std::vector<uint8_t> ImageEncoder::Impl::bayes_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, Report& report,
+                                                       uint32_t& checksum) const {
+  BayesRequest request{.quality = quality, .effort = options.effort, .steps = options.fit_steps};
+  if (options.bpp) request.bits = *options.bpp * static_cast<double>(area.width) * area.height;
+  bool cancelled = false;
+  request.watch = watch_between(0, 1, cancelled);
+  const at::Tensor samples = x[0].permute({2, 0, 1}).narrow(0, 0, outputs_of(image.channels)).contiguous();
+  const BayesCoded coded = encode_bayes(prior, samples, request, report);
+  if (cancelled) throw Failure{{ErrorCode::cancelled, "cancelled"}};
+  checksum = coded.latents.checksum;
+  quality = coded.quality;
+  const std::vector<uint8_t> blocks = write_blocks(coded.blocks);
+  return payload_of({{bitstream::SectionTag::blocks, blocks}}, image, area, checksum);
+}
+
+std::vector<uint8_t> ImageEncoder::Impl::overfit_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, double from, double to,
+                                                         Report& report, uint32_t& checksum) const {
+  OverfitRequest request{.quality = quality, .bpp = options.bpp, .effort = options.effort, .steps = options.fit_steps, .device = options.device, .front = *overfit_front(options.fit_front)};
+  bool cancelled = false;
+  request.watch = watch_between(from, to, cancelled);
   const OverfitTile tile = encode_overfit(x, outputs_of(image.channels), request, report, &quality);
   if (cancelled) throw Failure{{ErrorCode::cancelled, "cancelled"}};
   checksum = tile.checksum;
@@ -111,9 +142,9 @@ Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata&
                                     double progress_to) const {
   bitstream::FileHeader header;
   header.kind = bitstream::MediaKind::image;
-  header.model_name = model ? model->name : kOverfit;
-  header.model_revision = model ? model->revision : kOverfitRevision;
-  header.model_hash = model ? model->hash : 0;
+  header.model_name = model ? model->name : prior ? prior->name : kOverfit;
+  header.model_revision = model ? model->revision : prior ? prior->revision : kOverfitRevision;
+  header.model_hash = model ? model->hash : prior ? prior->hash : 0;
   header.picture.width = image.width;
   header.picture.height = image.height;
   header.picture.channels = static_cast<uint8_t>(image.channels);
@@ -134,8 +165,9 @@ Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata&
     const auto part_done = [&](uint64_t n) { return progress_from + (progress_to - progress_from) * static_cast<double>(n) / static_cast<double>(tiles); };
     const at::Tensor x = to_tensor(image, area, model ? models::kAlign : 1, torch_device(options.device));
     uint32_t checksum = 0;
-    const std::vector<uint8_t> payload = model ? still_payload(x, image, area, quality, report, checksum)
-                                               : overfit_payload(x, image, area, quality, part_done(i), part_done(i + 1), report, checksum);
+    const std::vector<uint8_t> payload = model   ? still_payload(x, image, area, quality, report, checksum)
+                                         : prior ? bayes_payload(x, image, area, quality, report, checksum)
+                                                 : overfit_payload(x, image, area, quality, part_done(i), part_done(i + 1), report, checksum);
     must(bitstream::write_packet(packets, {.payload = payload}));
     for (int b = 0; b < 4; ++b) checksums.push_back(static_cast<uint8_t>(checksum >> (8 * b)));
     report.symbol_checksum = tiles == 1 ? checksum : bitstream::crc32c(checksums);
@@ -156,6 +188,7 @@ Bytes ImageEncoder::Impl::encode_at(const ImageView& image, const ImageMetadata&
 
 Result<Bytes> ImageEncoder::encode(const ImageView& image, const ImageMetadata& metadata, Report* report) {
   TESSERA_RETURN_IF_ERROR(check(image));
+  if (impl_->prior) TESSERA_RETURN_IF_ERROR(check_bayes_size(image.width, image.height));
   Bytes best;
   Report best_report;
   const EncoderOptions& options = impl_->options;

@@ -3,6 +3,7 @@
 
 #include "bitstream/crc.h"
 #include "bitstream/file.h"
+#include "codec/bayes_payload.h"
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "codec/overfit_payload.h"
@@ -80,7 +81,7 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
     info.colour = {p.colour.primaries, p.colour.transfer, p.colour.matrix, p.colour.full_range};
     info.tiles = static_cast<uint32_t>(bitstream::tile_count(p));
     info.tile_size = p.tile;
-    info.predicted_memory = h.model_name == kOverfit ? predicted_memory(p, kOverfitMemory) : predicted_memory(p);
+    info.predicted_memory = predicted_memory(p, h.model_name == kOverfit ? kOverfitMemory : h.model_name == kBayes ? kBayesMemory : kStillMemory);
   }
   if (h.kind == bitstream::MediaKind::audio) {
     const bitstream::AudioInfo& a = h.audio;
@@ -95,8 +96,14 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
     }
   }
   if (h.kind == bitstream::MediaKind::video) describe_video(*parsed, info);
+  uint64_t sound_bytes = 0;
+  for (const auto& piece : parsed->companions) sound_bytes += piece.size();
+  if (!parsed->companions.empty()) {
+    const auto sound = bitstream::parse_header(parsed->companions.front(), {});
+    info.sound = sound.ok() ? sound->model_name : "unknown";
+  }
   std::map<std::string, uint64_t> sizes;
-  uint64_t inside = parsed->header_bytes + parsed->metadata_bytes;
+  uint64_t inside = parsed->header_bytes + parsed->metadata_bytes + sound_bytes;
   std::vector<uint8_t> checksums;
   bool all_stored = !parsed->packets.empty();
   uint32_t only = 0;
@@ -119,20 +126,25 @@ Result<StreamInfo> inspect(std::span<const uint8_t> stream, const std::string& w
   if (all_stored) info.stored_checksum = parsed->packets.size() == 1 ? only : bitstream::crc32c(checksums);
   info.sections.push_back({"header", parsed->header_bytes});
   if (parsed->metadata_bytes > 0) info.sections.push_back({"metadata", parsed->metadata_bytes});
-  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids"}) {
+  for (const char* name : {"hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids", "blocks"}) {
     if (sizes.contains(name)) info.sections.push_back({name, sizes[name]});
   }
+  if (sound_bytes > 0) info.sections.push_back({"sound", sound_bytes});
   info.sections.push_back({"framing", stream.size() - std::min<uint64_t>(inside, stream.size())});
   // The model's figures are a bonus: a stream can be described without its weights.
   const Status found = guarded(Device::cpu, [&]() -> Status {
     const std::string folder = weights_folder(weights_dir);
-    if (h.kind == bitstream::MediaKind::audio) {
+    if (h.kind == bitstream::MediaKind::audio && h.model_name == kBayesSound) {
+      info.decode_mmac_per_second = find_prior(folder, h.model_name, h.model_hash)->geometry.macs() * kBayesRate / 1e6;
+    } else if (h.kind == bitstream::MediaKind::audio) {
       info.decode_mmac_per_second = models::audio::decode_macs(*find_audio_model(folder, h.model_name, h.model_hash)) / 1e6;
     } else if (h.kind == bitstream::MediaKind::image && h.model_name == kOverfit) {
       if (h.model_revision != kOverfitRevision || parsed->packets.empty()) throw Failure{{ErrorCode::model_missing, "another revision"}};
       const auto sections = bitstream::read_sections(parsed->packets[0].packet.payload, parsed->packets[0].offset);
       if (!sections.ok()) return sections.status();
       info.decode_kmac_per_pixel = read_overfit_config(*sections, outputs_of(h.picture.channels)).macs() / 1000;
+    } else if (h.kind == bitstream::MediaKind::image && h.model_name == kBayes) {
+      info.decode_kmac_per_pixel = find_prior(folder, h.model_name, h.model_hash)->geometry.macs() / 1000;
     } else if (h.kind == bitstream::MediaKind::video && h.model_name == kOverfitVideo) {
       if (!check_overfit_video(h).ok()) throw Failure{{ErrorCode::model_missing, "another revision"}};
       for (const bitstream::PacketView& view : parsed->packets) {  // the work of the first group stands for all

@@ -9,12 +9,12 @@
 #include <cmath>
 
 #include "codec/guard.h"
+#include "codec/rate_weight.h"
 #include "codec/stopwatch.h"
 #include "models/inr/fit.h"
 #include "models/inr/synthesis.h"
 #include "models/parallel.h"
 #include "models/step_graph.h"
-#include "models/still.h"
 
 namespace tessera {
 namespace {
@@ -31,26 +31,16 @@ constexpr double kHardShare = 0.15;                    // of the steps
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
 
-// The weight of the MSE (samples in 0..1, bits a pixel) at a quality: the same as the still model's, so that qualities mean the same.
-double weight_of(double quality) {
-  const models::StillConfig still;
-  return 65025 * still.lambda_min * std::pow(still.lambda_max / still.lambda_min, quality / (models::kQualities - 1));
-}
-
-int quality_of(double weight) {
-  const models::StillConfig still;
-  const double q = std::log(weight / 65025 / still.lambda_min) / std::log(still.lambda_max / still.lambda_min);
-  return static_cast<int>(std::clamp(std::lround(q * (models::kQualities - 1)), 0L, long{models::kQualities - 1}));
-}
-
 class Training {
  public:
   Training(const at::Tensor& picture, int outputs, const OverfitRequest& request)
       : request_(request),
         steps_(request.steps > 0 ? request.steps : overfit_steps(request.effort)),
         pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
-        weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), weight_of(0), weight_of(63)) : weight_of(request.quality)),
-        fit_(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), picture, {.weight = weight_}),
+        weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), rate_weight(0), rate_weight(63)) : rate_weight(request.quality)),
+        fit_(inr::with_front(outputs == 3 ? inr::colour_pyramid(picture.size(1), picture.size(2)) : inr::pyramid(picture.size(1), picture.size(2), 1), request.front, picture.size(1),
+                             picture.size(2)),
+             picture, {.weight = weight_}),
         other_bits_(5.0 * static_cast<double>(inr::parameter_count(fit_.config())) + kFramingBits) {}  // a guess until shifts are chosen
 
   OverfitTile run() {
@@ -155,7 +145,7 @@ class Training {
     if (!request_.bpp) return false;
     const double bpp = (n.bits + other_bits_) / pixels_;
     const double change = std::clamp(strength * 2 * std::log(*request_.bpp / bpp), -0.3, 0.3);
-    weight_ = std::clamp(weight_ * std::exp(change), weight_of(0) / 4, weight_of(63) * 4);
+    weight_ = std::clamp(weight_ * std::exp(change), rate_weight(0) / 4, rate_weight(63) * 4);
     return std::abs(change) > 0.01;
   }
 
@@ -174,6 +164,13 @@ class Training {
 
 }  // namespace
 
+std::optional<inr::Front> overfit_front(const std::string& name) {
+  for (size_t i = 0; i < std::size(inr::kFrontNames); ++i) {
+    if (name == inr::kFrontNames[i]) return static_cast<inr::Front>(i);
+  }
+  return std::nullopt;
+}
+
 OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitRequest& request, Report& report, int* quality_used) {
   const Stopwatch watch(report.seconds_network);
   const c10::InferenceMode training(false);
@@ -182,7 +179,7 @@ OverfitTile encode_overfit(const at::Tensor& x, int outputs, const OverfitReques
   const at::Tensor picture = x[0].permute({2, 0, 1}).narrow(0, 0, outputs).contiguous();
   Training run(picture, outputs, request);
   OverfitTile tile = run.run();
-  if (quality_used != nullptr) *quality_used = quality_of(run.weight());
+  if (quality_used != nullptr) *quality_used = quality_of_weight(run.weight());
   for (const inr::Plane& p : tile.planes) report.symbols_coded += p.values.size();
   return tile;
 }

@@ -4,12 +4,16 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <string>
 
 #include "codec/overfit_payload.h"
 #include "codec/overfit_steps.h"
 #include "codec/tessera.h"
 
 namespace tessera {
+
+// By name: plain, rbf, metric.
+std::optional<models::inr::Front> overfit_front(const std::string& name);
 
 struct OverfitRequest {
   int quality = 32;                 // sets the weight of the distortion, as for `still`
@@ -18,6 +22,7 @@ struct OverfitRequest {
   int64_t steps = 0;                // of training, instead of the effort's; 0: overfit_steps(effort)
   Device device = Device::cpu;
   FitWatch watch = {};              // false: end the training and give what there is
+  models::inr::Front front = models::inr::Front::plain;
   double rate = 0;                  // Adam's first rate; 0: by the number of steps
 };
 

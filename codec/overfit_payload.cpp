@@ -16,6 +16,7 @@ namespace inr = models::inr;
 static_assert(std::endian::native == std::endian::little, "checksums are defined over little-endian integers");
 
 constexpr uint8_t kPyramid = 0x80;  // of the first byte: the grids' levels and parents follow from their number
+constexpr uint8_t kFront = 0x40;    // likewise: a front end follows
 
 void must(const Status& status) {
   if (!status.ok()) throw Failure{status};
@@ -23,18 +24,20 @@ void must(const Status& status) {
 
 void write_config(bitstream::ByteWriter& out, const inr::Config& config) {
   const bool plain = inr::is_pyramid(config.grids);
-  out.u8(static_cast<uint8_t>(config.grids.size() | (plain ? kPyramid : 0)));
+  out.u8(static_cast<uint8_t>(config.grids.size() | (plain ? kPyramid : 0) | (config.front != inr::Front::plain ? kFront : 0)));
   for (const inr::Grid& g : config.grids) {
     if (!plain) out.u8(static_cast<uint8_t>(g.level | g.parent << 4));
     out.u8(static_cast<uint8_t>(g.gain));
   }
   for (const int v : {config.spatial, config.coarse, config.width, config.hidden, config.residuals}) out.u8(static_cast<uint8_t>(v));
+  if (config.front == inr::Front::plain) return;
+  for (const int v : {static_cast<int>(config.front), config.features, config.rows, config.columns}) out.u8(static_cast<uint8_t>(v));
 }
 
 inr::Config read_config(bitstream::ByteReader& in, int outputs) {
   inr::Config c;
   const uint8_t head = in.u8();
-  const int count = head & ~kPyramid;
+  const int count = head & ~(kPyramid | kFront);
   if (count < 1 || count > inr::kMaxGrids) in.fail(ErrorCode::corrupt, "a network with " + std::to_string(count) + " grids");
   for (int i = 0; i < count && in.ok(); ++i) {
     inr::Grid g{count - 1 - i, i == 0 ? 0 : 1, 0};
@@ -47,6 +50,13 @@ inr::Config read_config(bitstream::ByteReader& in, int outputs) {
     c.grids.push_back(g);
   }
   for (int* v : {&c.spatial, &c.coarse, &c.width, &c.hidden, &c.residuals}) *v = in.u8();
+  if ((head & kFront) != 0) {
+    const uint8_t kind = in.u8();
+    if (in.ok() && kind > static_cast<uint8_t>(inr::Front::metric)) throw Failure{{ErrorCode::unsupported, "a front end of a later kind"}};
+    if (kind == 0) in.fail(ErrorCode::corrupt, "a front end that is none");
+    c.front = static_cast<inr::Front>(kind);
+    for (int* v : {&c.features, &c.rows, &c.columns}) *v = in.u8();
+  }
   c.outputs = outputs;
   if (in.ok()) {
     if (const auto wrong = problem(c)) in.fail(ErrorCode::corrupt, *wrong);
@@ -67,7 +77,8 @@ inr::Network read_network(std::span<const uint8_t> content, int outputs) {
   inr::Network network;
   network.config = read_config(in, outputs);
   inr::PartScales scales{};
-  for (size_t p = 0; p < inr::kParts; ++p) {
+  for (int i = 0; i < inr::stored_parts(network.config); ++i) {
+    const auto p = static_cast<size_t>(i);
     network.parts[p].shift = in.u8();
     scales[p] = in.u8();
     if (network.parts[p].shift > inr::kMaxShift || scales[p] >= inr::kScales) in.fail(ErrorCode::corrupt, "a part's shift or scale is out of range");
@@ -98,7 +109,8 @@ OverfitSections write_overfit(const OverfitTile& tile) {
   bitstream::ByteWriter network, grids;
   write_config(network, tile.network.config);
   inr::PartScales scales{};
-  for (size_t p = 0; p < inr::kParts; ++p) {
+  for (int i = 0; i < inr::stored_parts(tile.network.config); ++i) {
+    const auto p = static_cast<size_t>(i);
     scales[p] = static_cast<uint8_t>(inr::part_cost(tile.network.parts[p].values).scale);
     network.u8(static_cast<uint8_t>(tile.network.parts[p].shift));
     network.u8(scales[p]);

@@ -29,6 +29,7 @@ constexpr double kEmbeddingShare = 20, kStepShare = 2;       // of the weights' 
 constexpr double kWarmShare = 0.5;                           // of the steps, in groups that start from the one before
 constexpr int kMaxRestarts = 4;
 constexpr double kMostMacs = 5000;                           // a luma sample, of what the encoder chooses
+constexpr double kMostFrameMacs = 3e9, kLeastMacs = 1000;    // a frame, so that two cores show 15 of them a second; a luma sample, where frames are large
 constexpr double kBitsAParameter = 4, kShareOfParameters = 0.6;
 constexpr int kEmbeddingChannels = 8, kWidestStage = 120;
 
@@ -121,12 +122,13 @@ models::Planes paint_overfit_frame(const OverfitVideoFrame& frame, Device device
   const Stopwatch watch(report.seconds_network);
   const inr::VideoConfig& config = frame.network->config;
   if (device == Device::cpu) {
-    const inr::VideoPlanes planes = frame.synthesis->frame(frame.values, frame.index);
-    const int64_t h = planes.shape.height, w = planes.shape.width;
-    const auto copied = [](const std::vector<float>& from, at::IntArrayRef sizes) {
-      return at::from_blob(const_cast<float*>(from.data()), sizes, at::TensorOptions().dtype(at::kFloat)).clone();
+    const auto planes = std::make_shared<inr::VideoPlanes>(frame.synthesis->frame(frame.values, frame.index));
+    const int64_t h = planes->shape.height, w = planes->shape.width;
+    // The tensors keep the planes alive.
+    const auto wrapped = [&](std::vector<float>& from, at::IntArrayRef sizes) {
+      return at::from_blob(from.data(), sizes, [planes](void*) {}, at::TensorOptions().dtype(at::kFloat));
     };
-    return {copied(planes.y, {1, 1, 2 * h, 2 * w}), copied(planes.uv, {1, 2, h, w})};
+    return {wrapped(planes->y, {1, 1, 2 * h, 2 * w}), wrapped(planes->uv, {1, 2, h, w})};
   }
   const c10::InferenceMode inference;
   const at::Device on = torch_device(device);
@@ -169,6 +171,7 @@ models::inr::VideoConfig overfit_video_config(uint32_t height, uint32_t width, i
   c.skip = ideas.skip;
   const double samples = static_cast<double>(height) * width * frames;
   const double wanted = kShareOfParameters * expected_rate(quality) * samples / kBitsAParameter;
+  const double most = std::clamp(kMostFrameMacs / (static_cast<double>(height) * width), kLeastMacs, kMostMacs);
   // Embeddings of some ten positions a side.
   const int stages = std::clamp(static_cast<int>(std::lround(std::log2(std::min(height, width) / 2.0 / 9))), 1, inr::kMaxStages);
   // Evenly: a kernel of one sample where channels are many, and channels that fall slowly (HNeRV). Otherwise they are halved from stage to stage.
@@ -183,7 +186,7 @@ models::inr::VideoConfig overfit_video_config(uint32_t height, uint32_t width, i
   inr::VideoConfig best = with(4);
   for (int first = 8; first <= kWidestStage; first += 4) {
     inr::VideoConfig next = with(first);
-    if (static_cast<double>(inr::parameter_count(next)) > wanted || next.macs() > kMostMacs || inr::problem(next)) break;
+    if (static_cast<double>(inr::parameter_count(next)) > wanted || next.macs() > most || inr::problem(next)) break;
     best = std::move(next);
   }
   return best;

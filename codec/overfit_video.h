@@ -1,20 +1,17 @@
-// Video by overfitted networks (model "overfit-video", docs/overfit_video.md): payloads of packets to symbols and pictures, and groups of frames
-// to payloads. A group's first packet, the key packet, carries the network; every packet carries its frame's embedding.
+// Video by overfitted networks (model "overfit-video", docs/overfit_video.md): symbols to pictures, and groups of frames to payloads.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "bitstream/header.h"
+#include "codec/overfit_video_payload.h"
 #include "codec/video.h"
 #include "models/inr/video/video_fit.h"
-#include "models/inr/video/video_synthesis.h"
 #include "models/video/planes.h"
 
 namespace tessera {
@@ -23,31 +20,14 @@ inline constexpr const char* kOverfitVideo = "overfit-video";  // its hash is 0,
 inline constexpr uint32_t kOverfitVideoRevision = 1;
 inline constexpr uint32_t kOverfitGroup = 16;                  // frames of a group, unless keyint says otherwise
 
-// --- decoding ---
-
-// What one packet says.
-struct OverfitVideoFrame {
-  std::shared_ptr<const models::inr::VideoNetwork> network;      // of the group
-  std::shared_ptr<const models::inr::VideoSynthesis> synthesis;  // likewise; none when no pictures are wanted
-  models::inr::Embedding values;
-  int index = 0;          // in the group
-  int quality = 0;
-  uint32_t checksum = 0;  // CRC-32C of the parameters (key packets), then the embedding, as 16-bit little-endian integers
-  bool checked = false;   // a stored checksum was compared
-};
+// --- decoding (reading: codec/overfit_video_payload.h) ---
 
 // Errors: unsupported (another revision). Peak bytes of decoding are those of overfit_video_memory().
 Status check_overfit_video(const bitstream::FileHeader& header);
 uint64_t overfit_video_memory(const bitstream::PictureInfo& picture);
 
-// `before`: the frame before, not used by key packets. Adds to `report`. Throws Failure (corrupt, unsupported).
-OverfitVideoFrame read_overfit_frame(std::span<const uint8_t> payload, bool key, const OverfitVideoFrame* before, uint32_t height, uint32_t width, bool pictures,
-                                     VideoReport& report);
 // Planes with sides that are even.
 models::Planes paint_overfit_frame(const OverfitVideoFrame& frame, Device device, VideoReport& report);
-
-// The configuration that a key packet's payload has. Throws Failure.
-models::inr::VideoConfig read_overfit_video_config(std::span<const uint8_t> payload);
 
 // --- encoding ---
 
@@ -65,11 +45,6 @@ models::inr::VideoConfig overfit_video_config(uint32_t height, uint32_t width, i
 
 // Steps of training of a stream's first group at an effort of 0..9; groups after it take half as many.
 int64_t overfit_video_steps(int effort);
-
-struct OverfitVideoPacket {
-  std::vector<uint8_t> payload;
-  uint32_t checksum = 0;
-};
 
 class OverfitVideoGroups {
  public:

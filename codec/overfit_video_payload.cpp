@@ -1,10 +1,12 @@
+#include "codec/overfit_video_payload.h"
+
 #include <bit>
+#include <optional>
+#include <string>
 
 #include "bitstream/crc.h"
 #include "bitstream/sections.h"
 #include "codec/guard.h"
-#include "codec/overfit_video.h"
-#include "codec/overfit_video_payload.h"
 #include "codec/stopwatch.h"
 #include "models/inr/laplace_table.h"
 #include "models/inr/network.h"
@@ -86,7 +88,7 @@ std::vector<bitstream::Section> sections_of(std::span<const uint8_t> payload, bo
   if (!sections) throw Failure{sections.status()};
   for (const bitstream::Section& s : *sections) {
     if (s.tag != SectionTag::frame && !(key && s.tag == SectionTag::network)) {
-      corrupt(std::string("a section of ") + bitstream::section_name(s.tag) + " in a packet of " + kOverfitVideo);
+      corrupt(std::string("a section of ") + bitstream::section_name(s.tag) + " in a packet of overfitted video");
     }
   }
   for (const SectionTag tag : {SectionTag::network, SectionTag::frame}) {

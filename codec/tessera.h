@@ -72,12 +72,13 @@ struct Image {
 
 enum class Device : uint8_t { cpu, cuda };
 
-// Checked before anything is allocated.
+// Checked before anything is allocated, but for the time.
 struct Limits {
   uint64_t max_pixels = uint64_t{1} << 28;
   uint32_t max_dimension = 65535;
   uint64_t max_memory = uint64_t{8} << 30;      // bytes, predicted from the header
   uint64_t max_metadata = uint64_t{64} << 20;   // bytes of ICC, EXIF and XMP together
+  double max_seconds = 0;                       // on the clock, for a picture, or for a video or sound from open() on; 0: any
 };
 
 // Called from the coding thread with the fraction done in 0..1; return false to cancel.
@@ -99,6 +100,7 @@ struct EncoderOptions {
   int threads = 0;                  // 0: all cores
   int effort = 5;                   // 0..9; still: 0 to 6 alike, from 7 on the latents are refined; overfit: 60 to 100 000 steps of training
   int64_t fit_steps = 0;            // overfit: steps of training; 0: as the effort says
+  std::string fit_front = "plain";  // overfit: front end of the synthesis, plain, rbf or metric (docs/overfit.md)
   bool checksum = true;             // store a checksum of the decoded symbols (4 bytes)
   uint32_t tile = 0;                // tile side in pixels, a multiple of 64; 0: chosen by size and memory
   std::string weights_dir = {};     // empty: where the program was installed
@@ -148,6 +150,7 @@ struct StreamInfo {
   double seconds = 0;           // from the first frame's time to the end of the last one
   uint32_t aspect_numerator = 1, aspect_denominator = 1;  // width to height of a sample
   uint32_t rotation = 0;        // degrees clockwise
+  std::string sound;            // model of the sound beside the frames; empty: there is none
 };
 
 // What one run of the encoder or decoder did.
@@ -156,6 +159,8 @@ struct Report {
   uint64_t symbols_coded = 0, symbols_skipped = 0;
   double seconds_network = 0, seconds_entropy = 0;
   int quality = 0;  // chosen quality (of interest with bpp)
+  // Encoding with the model "bayes": KL of the posterior in bits, as fitted and, block by block, when it was coded.
+  double kl_fitted = 0, kl_coded = 0;
 };
 
 class TESSERA_API ImageEncoder {

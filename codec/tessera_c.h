@@ -178,6 +178,7 @@ typedef struct tsr_image_decoder_options {
   int32_t device;         /* TSR_DEVICE_CPU */
   int32_t threads;        /* 0: all cores */
   uint32_t reserved;      /* 0 */
+  double max_seconds;     /* on the clock, for a picture: TSR_LIMIT afterwards; 0: any. */
 } tsr_image_decoder_options;
 
 TSR_API void tsr_image_decoder_options_init(tsr_image_decoder_options* options, size_t struct_size);
@@ -301,6 +302,7 @@ typedef struct tsr_audio_decoder_options {
   const char* weights_dir; /* as above */
   int32_t symbols_only;    /* 0 or 1: prove the checksums, make no sound; 0 */
   uint32_t reserved;       /* 0 */
+  double max_seconds;      /* on the clock, from the header on: TSR_LIMIT afterwards; 0: any. */
 } tsr_audio_decoder_options;
 
 TSR_API void tsr_audio_decoder_options_init(tsr_audio_decoder_options* options, size_t struct_size);
@@ -444,6 +446,7 @@ typedef struct tsr_video_decoder_options {
   int32_t strict;          /* 0 or 1: a packet that depends on a lost one is an error instead of a concealed frame; 0 */
   int32_t symbols_only;    /* 0 or 1: prove the checksums, make no pictures; 0 */
   int32_t ahead;           /* frames by which symbols may run ahead of pictures, on a thread of their own; so much later come frames; 0 */
+  double max_seconds;      /* on the clock, from the header on: TSR_LIMIT afterwards; 0: any. */
 } tsr_video_decoder_options;
 
 TSR_API void tsr_video_decoder_options_init(tsr_video_decoder_options* options, size_t struct_size);

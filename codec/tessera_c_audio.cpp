@@ -45,6 +45,7 @@ tsr_audio_encoder_options encoder_defaults() {
 tsr_audio_decoder_options decoder_defaults() {
   tsr_audio_decoder_options o = TSR_INIT(tsr_audio_decoder_options);
   o.symbols_only = AudioDecoderOptions().symbols_only;
+  o.max_seconds = AudioDecoderOptions().max_seconds;
   return o;
 }
 
@@ -179,9 +180,11 @@ tsr_code tsr_audio_decoder_create(const tsr_audio_decoder_options* options, tsr_
     if (options != nullptr) TESSERA_RETURN_IF_ERROR(read_struct(options, "options", o));
     TESSERA_RETURN_IF_ERROR(check_reserved(o.reserved, "options"));
     TESSERA_RETURN_IF_ERROR(check_flag(o.symbols_only, "symbols_only"));
+    TESSERA_RETURN_IF_ERROR(check_seconds(o.max_seconds));
     AudioDecoderOptions d;
     d.weights_dir = or_empty(o.weights_dir);
     d.symbols_only = o.symbols_only != 0;
+    d.max_seconds = o.max_seconds;
     auto made = AudioDecoder::create(std::move(d));
     if (!made) return made.status();
     *decoder = new tsr_audio_decoder{std::move(*made), {}, 0, false};

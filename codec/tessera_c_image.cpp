@@ -40,6 +40,7 @@ tsr_image_decoder_options decoder_defaults() {
   o.max_pixels = d.limits.max_pixels;
   o.max_memory = d.limits.max_memory;
   o.max_metadata = d.limits.max_metadata;
+  o.max_seconds = d.limits.max_seconds;
   o.max_dimension = d.limits.max_dimension;
   o.device = TSR_DEVICE_CPU;
   o.threads = d.threads;
@@ -163,7 +164,8 @@ tsr_code tsr_image_decoder_create(const tsr_image_decoder_options* options, tsr_
     DecoderOptions d;
     d.weights_dir = or_empty(o.weights_dir);
     d.progress = progress_of(o.progress, o.progress_user);
-    d.limits = {.max_pixels = o.max_pixels, .max_dimension = o.max_dimension, .max_memory = o.max_memory, .max_metadata = o.max_metadata};
+    TESSERA_RETURN_IF_ERROR(check_seconds(o.max_seconds));
+    d.limits = {.max_pixels = o.max_pixels, .max_dimension = o.max_dimension, .max_memory = o.max_memory, .max_metadata = o.max_metadata, .max_seconds = o.max_seconds};
     TESSERA_RETURN_IF_ERROR(device_of(o.device, d.device));
     TESSERA_RETURN_IF_ERROR(threads_of(o.threads, d.threads));
     auto made = ImageDecoder::create(std::move(d));

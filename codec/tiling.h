@@ -30,6 +30,7 @@ struct PictureMemory {
 };
 inline constexpr PictureMemory kStillMemory{240ull << 20, 100};
 inline constexpr PictureMemory kOverfitMemory{145ull << 20, 170};  // of a network with the most grids
+inline constexpr PictureMemory kBayesMemory{150ull << 20, 400};    // of encoding too
 inline uint64_t predicted_memory(const bitstream::PictureInfo& p, const PictureMemory& memory = kStillMemory) {
   const uint64_t width = p.tile == 0 || p.tile > p.width ? p.width : p.tile, height = p.tile == 0 || p.tile > p.height ? p.height : p.tile;
   const uint64_t padded = ((width + 63) / 64 * 64) * ((height + 63) / 64 * 64);

@@ -18,6 +18,7 @@
 #include "codec/video_frame_coder.h"
 #include "codec/video_samples.h"
 #include "models/parallel.h"
+#include "models/time_limit.h"
 
 namespace tessera {
 namespace {
@@ -49,6 +50,7 @@ struct VideoDecoder::Impl {
   std::shared_ptr<const MotionModel> model;  // none: overfit-video
   uint64_t max_payload = 0;
   VideoReport report;
+  models::Clock::time_point end = models::kNever;  // of the time that the limits leave
   bool opened = false, finished = false;
 
   // Symbols.
@@ -91,6 +93,7 @@ struct VideoDecoder::Impl {
 };
 
 Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
+  end = models::end_after(options.limits.max_seconds);
   bitstream::Limits limits;
   limits.max_pixels = options.limits.max_pixels;
   limits.max_dimension = options.limits.max_dimension;
@@ -142,6 +145,8 @@ void VideoDecoder::Impl::run() {
     const std::shared_ptr<Slot> slot = work.front();
     lock.unlock();
     const Status status = guarded(options.device, [&]() -> Status {
+      const models::TimeLimit time(end);
+      models::check_time();
       if (!side) side.emplace(torch_device(options.device));
       side->wait(slot->decoded);
       for (const at::Tensor& t : {slot->symbols.latents, slot->symbols.feature, slot->symbols.vectors.coarse, slot->symbols.vectors.delta}) side->borrow(t);
@@ -316,6 +321,8 @@ Status VideoDecoder::send(std::span<const uint8_t> packet) {
     TESSERA_RETURN_IF_ERROR(d.failure);
   }
   return guarded(d.options.device, [&] {
+    const models::TimeLimit time(d.end);
+    models::check_time();
     models::set_threads(thread_count(d.options.threads));
     return d.decode(packet);
   });

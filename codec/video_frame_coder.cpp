@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bitstream/checks.h"
 #include "bitstream/crc.h"
 #include "codec/guard.h"
 #include "codec/still_tile.h"
@@ -56,11 +57,13 @@ at::Tensor vector_rows(const MotionModel& model, const at::Tensor& state, const 
 
 // Vectors [1,h,w,10], hyperlatents, latents, each only where it is defined.
 uint32_t checksum_of(const at::Tensor& vectors, const at::Tensor& z, const at::Tensor& y) {
+  if (!kChecks) return 0;
   const uint32_t before = vectors.defined() ? bitstream::crc32c(raw(vectors)) : 0;
   return bitstream::crc32c(raw(y), bitstream::crc32c(raw(z), before));
 }
 
 void check_range(const at::Tensor& symbols, int32_t most, const char* what) {
+  if (!kChecks) return;
   for (const int32_t s : integers(symbols)) {
     if (s < -most || s > most) corrupt(std::string(what) + " is out of range");
   }
@@ -72,7 +75,7 @@ void get(const entropy::CdfTable& table, const at::Tensor& rows, entropy::RangeD
 
 VectorField field_of(const at::Tensor& components, at::Device device) {
   const std::span<const int32_t> all = integers(components);
-  for (size_t i = 0; i < all.size(); ++i) {
+  for (size_t i = 0; kChecks && i < all.size(); ++i) {
     const int64_t most = i % kVectorComponents < 2 ? 2 * models::kVectorMax : models::kDeltaMax;
     if (std::abs(int64_t{all[i]}) > most) corrupt("a motion vector is out of range");
   }
@@ -179,7 +182,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     check_range(y, kLatentMax, "a latent");
     out.checksum = checksum_of(components, z, y);
     if (parsed->checksum) {
-      if (*parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
+      if (kChecks && *parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
       out.checked = true;
     }
     const size_t coded = coded_of(bytes_of(rows_y), model.latent_table.skip_below());
@@ -236,9 +239,9 @@ FramePlan plan_frame(const MotionModel& model, const models::Planes& picture, co
     const double lambda = c.lambda_min * std::pow(c.lambda_max / c.lambda_min, quality / 63.0);
     const models::SearchOptions search = {.reach = effort < 2 ? 16 : effort < 8 ? 32 : 64, .quarters = effort >= 2, .visits = effort < 5 ? 2 : 3,
                                           .diagonals = effort >= 5};
-    // On the CPU also for a GPU: the loops visit the blocks one after the other, so that good vectors spread further than by the tensor operators,
-    // which saves up to 15 % of the bits on fast motion (docs/results/video.md).
-    const at::Tensor now = picture.y.cpu(), before = used.picture.y.cpu();
+    // Without the project's kernels on the CPU also for a GPU: what tensor operators find costs up to 15 % more bits on fast motion (docs/results/video.md).
+    const bool here = picture.y.is_cpu() || models::gpu_search_is_good();
+    const at::Tensor now = here ? picture.y : picture.y.cpu(), before = here ? used.picture.y : used.picture.y.cpu();
     plan.vectors = models::search_vectors(now, before, at::full({1, 1, 1}, 1 / std::sqrt(lambda), now.options()), search);
     plan.vectors = {plan.vectors.coarse.to(picture.y.device()), plan.vectors.delta.to(picture.y.device())};
   }

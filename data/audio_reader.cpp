@@ -226,6 +226,10 @@ uint64_t AudioReader::channel_mask() const {
   return layout.order == AV_CHANNEL_ORDER_NATIVE ? layout.u.mask : 0;
 }
 const AudioProperties& AudioReader::source() const { return state_->source; }
+double AudioReader::start() const {
+  const AVStream* stream = state_->decoder->stream();
+  return stream->start_time == AV_NOPTS_VALUE ? 0.0 : static_cast<double>(stream->start_time) * av_q2d(stream->time_base);
+}
 std::optional<double> AudioReader::duration() const {
   return duration_of(state_->decoder->format(), state_->decoder->stream());
 }

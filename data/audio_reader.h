@@ -51,6 +51,7 @@ class AudioReader {
   uint32_t channels() const;
   uint64_t channel_mask() const;  // of what read() gives; 0 unknown
   const AudioProperties& source() const;
+  double start() const;           // seconds: the time that the file gives the first sample; 0 where it gives none
   std::optional<double> duration() const;  // seconds, as the file claims; unknown for pipes and some formats
 
   uint64_t replaced_samples() const;  // NaN and infinite ones that became 0, so far

@@ -6,7 +6,7 @@
 #include "data/av_error.h"
 #include "data/av_handles.h"
 #include "data/av_log.h"
-#include "data/av_sink.h"
+#include "data/av_muxer.h"
 #include "data/av_source.h"
 
 extern "C" {
@@ -17,7 +17,6 @@ namespace tessera::media {
 namespace {
 
 constexpr uint32_t kTag = MKTAG('T', 'S', 'R', 'V');
-constexpr int kBufferBytes = 1 << 16;
 
 AVRational ratio(const Rational& value) { return {static_cast<int>(value.num), static_cast<int>(value.den)}; }
 
@@ -80,9 +79,7 @@ struct Sound {
 }  // namespace
 
 struct PacketWriter::State {
-  std::unique_ptr<av::Sink> sink;  // outlives io
-  av::Io io;
-  av::Output format;
+  std::shared_ptr<av::Muxer> muxer;
   av::Packet packet;
   AVStream *video = nullptr, *audio = nullptr;
   Sound sound;
@@ -90,21 +87,8 @@ struct PacketWriter::State {
   double sound_start = 0;  // seconds
   int64_t step = 1;        // of a frame, in time_base
 
-  static int write(void* sink, uint8_t* bytes, int size) { return static_cast<av::Sink*>(sink)->write({bytes, static_cast<size_t>(size)}) ? size : AVERROR(EIO); }
-  static int64_t seek(void* sink, int64_t offset, int whence) {
-    auto* file = static_cast<av::Sink*>(sink);
-    if ((whence & AVSEEK_SIZE) != 0) return AVERROR(ENOSYS);
-    const int64_t place = file->seek(offset, whence & ~AVSEEK_FORCE);
-    return place < 0 ? AVERROR(static_cast<int>(-place)) : place;
-  }
-
-  Status check(int error, const char* what) const {
-    TESSERA_RETURN_IF_ERROR(sink->status());
-    return error < 0 ? av::failure(sink->name(), what, error, ErrorCode::invalid_argument) : Status();
-  }
-
   Status start(const PacketTrack& track) {
-    video = avformat_new_stream(format.get(), nullptr);
+    video = avformat_new_stream(muxer->format(), nullptr);
     if (video == nullptr) return {ErrorCode::out_of_memory, "no memory for a track"};
     AVCodecParameters& p = *video->codecpar;
     p.codec_type = AVMEDIA_TYPE_VIDEO;
@@ -122,15 +106,16 @@ struct PacketWriter::State {
     time_base = track.time_base;
     step = std::max<int64_t>(1, av_rescale_q(1, av_inv_q(ratio(track.frame_rate)), ratio(time_base)));
     sound_start = track.sound_start;
-    if (sound.open(track.sound_from, format->oformat)) {
-      audio = avformat_new_stream(format.get(), nullptr);
+    if (sound.open(track.sound_from, muxer->format()->oformat)) {
+      audio = avformat_new_stream(muxer->format(), nullptr);
       if (audio == nullptr || avcodec_parameters_copy(audio->codecpar, sound.stream->codecpar) < 0) {
         return {ErrorCode::out_of_memory, "no memory for a track"};
       }
       audio->codecpar->codec_tag = 0;
       audio->time_base = sound.stream->time_base;
     }
-    return check(avformat_write_header(format.get(), nullptr), "write the header");
+    av::Dictionary none;
+    return muxer->write_header(none);
   }
 
   // Copies the sound up to so many seconds after the first frame.
@@ -151,36 +136,19 @@ struct PacketWriter::State {
       p->pos = -1;
       p->stream_index = audio->index;
       av_packet_rescale_ts(p, base, audio->time_base);
-      TESSERA_RETURN_IF_ERROR(check(av_interleaved_write_frame(format.get(), p), "write"));
+      TESSERA_RETURN_IF_ERROR(muxer->write(p));
     }
     return {};
   }
 };
 
 Result<PacketWriter> PacketWriter::open(const std::string& path, const PacketTrack& track) {
-  av::silence_log();
-  av::clear_last_line();
-  const AVOutputFormat* container = av_guess_format("matroska", nullptr, nullptr);
-  if (container == nullptr) return {ErrorCode::unsupported, path + ": this FFmpeg has no muxer matroska"};
+  auto muxer = av::Muxer::create(path, "matroska");
+  if (!muxer) return muxer.status();
   auto state = std::make_unique<State>();
-  auto sink = av::Sink::open(path);
-  if (!sink) return sink.status();
-  state->sink = std::move(*sink);
-  const Status no_memory(ErrorCode::out_of_memory, state->sink->name() + ": no memory for a file");
-  auto* buffer = static_cast<uint8_t*>(av_malloc(kBufferBytes));
-  if (buffer == nullptr) return no_memory;
-  state->io.reset(avio_alloc_context(buffer, kBufferBytes, 1, state->sink.get(), nullptr, &State::write, state->sink->seekable() ? &State::seek : nullptr));
-  if (!state->io) {
-    av_free(buffer);
-    return no_memory;
-  }
-  AVFormatContext* format = nullptr;
-  (void)avformat_alloc_output_context2(&format, container, nullptr, nullptr);
-  state->format.reset(format);
+  state->muxer = std::move(*muxer);
   state->packet.reset(av_packet_alloc());
-  if (format == nullptr || !state->packet) return no_memory;
-  format->pb = state->io.get();
-  format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
+  if (!state->packet) return {ErrorCode::out_of_memory, state->muxer->name() + ": no memory for a file"};
   TESSERA_RETURN_IF_ERROR(state->start(track));
   return PacketWriter(std::move(state));
 }
@@ -198,20 +166,17 @@ Status PacketWriter::write(std::span<const uint8_t> bytes, int64_t time, bool ke
   p->duration = s.step;
   if (key) p->flags |= AV_PKT_FLAG_KEY;
   av_packet_rescale_ts(p, ratio(s.time_base), s.video->time_base);
-  return s.check(av_interleaved_write_frame(s.format.get(), p), "write");
+  return s.muxer->write(p);
 }
 
 Status PacketWriter::finish() {
   State& s = *state_;
   constexpr double all = 1e18;
   TESSERA_RETURN_IF_ERROR(s.copy_sound(all));
-  const int error = av_write_trailer(s.format.get());
-  avio_flush(s.io.get());
-  TESSERA_RETURN_IF_ERROR(s.check(error, "finish the file"));
-  return s.sink->finish();
+  return s.muxer->finish();
 }
 
-void PacketWriter::keep() { state_->sink->keep(); }
+void PacketWriter::keep() { state_->muxer->sink().keep(); }
 
 PacketWriter::PacketWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PacketWriter::PacketWriter(PacketWriter&&) noexcept = default;

@@ -8,6 +8,7 @@
 #include "data/av_encoder.h"
 #include "data/av_extension.h"
 #include "data/av_sink.h"
+#include "data/av_sound_encoder.h"
 #include "data/byte_file.h"
 #include "data/video_convert.h"
 #include "data/video_y4m.h"
@@ -22,6 +23,7 @@ namespace tessera::media {
 struct VideoWriter::Backend {
   virtual ~Backend() = default;
   virtual Status write(const VideoFrame& frame) = 0;
+  virtual Status write_sound(std::span<const float>) { return {}; }
   virtual Status finish() = 0;
 };
 
@@ -88,9 +90,12 @@ class EncoderBackend : public VideoWriter::Backend {
  public:
   static Result<std::unique_ptr<VideoWriter::Backend>> open(const std::string& path, const char* muxer,
                                                             const VideoWriterOptions& options) {
-    auto encoder = av::Encoder::create(path, muxer, options.lossless ? "ffv1" : "libx264");
+    auto file = av::Muxer::create(path, muxer);
+    if (!file) return file.status();
+    auto encoder = av::Encoder::create(*file, options.lossless ? "ffv1" : "libx264");
     if (!encoder) return encoder.status();
     auto backend = std::make_unique<EncoderBackend>();
+    backend->muxer_ = std::move(*file);
     backend->encoder_ = std::move(*encoder);
     backend->frame_.reset(av_frame_alloc());
     backend->held_.reset(av_frame_alloc());
@@ -120,9 +125,13 @@ class EncoderBackend : public VideoWriter::Backend {
     return exchange(frame.time);
   }
 
+  Status write_sound(std::span<const float> samples) override { return sound_ ? sound_->write(samples) : Status(); }
+
   Status finish() override {
     if (held_->data[0] != nullptr) TESSERA_RETURN_IF_ERROR(exchange(held_->pts + step_));
-    return encoder_->finish();
+    TESSERA_RETURN_IF_ERROR(encoder_->drain());
+    if (sound_) TESSERA_RETURN_IF_ERROR(sound_->drain());
+    return muxer_->finish();
   }
 
  private:
@@ -175,13 +184,21 @@ class EncoderBackend : public VideoWriter::Backend {
       codec->level = 3;  // FFV1 version 3 has checksums
       codec_options.set("slicecrc", "1");
     }
-    if (!encoder_->seekable() && std::string(muxer) == "mp4") {
-      muxer_options.set("movflags", "frag_keyframe+empty_moov");
+    const bool mp4 = std::string(muxer) == "mp4";
+    if (!muxer_->seekable() && mp4) muxer_options.set("movflags", "frag_keyframe+empty_moov");
+    TESSERA_RETURN_IF_ERROR(encoder_->open(codec_options));
+    if (options.sound) {
+      const av::SoundTarget target = mp4 ? av::SoundTarget{"aac", AV_SAMPLE_FMT_FLTP, 0, 96000} : av::SoundTarget{"flac", AV_SAMPLE_FMT_S16, 16, 0};
+      auto sound = av::SoundEncoder::create(muxer_, target, {options.sound->sample_rate, options.sound->channels, options.sound->channel_mask, 0});
+      if (!sound) return sound.status();
+      sound_ = std::move(*sound);
     }
-    return encoder_->start(codec_options, muxer_options);
+    return muxer_->write_header(muxer_options);
   }
 
+  std::shared_ptr<av::Muxer> muxer_;
   std::unique_ptr<av::Encoder> encoder_;
+  std::unique_ptr<av::SoundEncoder> sound_;
   av::Frame frame_, held_;
   int64_t step_ = 1;  // time-base units between the last two frames
 };
@@ -230,6 +247,11 @@ Status VideoWriter::write(const VideoFrame& frame) {
   }
   state_->last_time = frame.time;
   return state_->backend->write(frame);
+}
+
+Status VideoWriter::write_sound(std::span<const float> samples) {
+  if (state_->finished) return {ErrorCode::invalid_argument, "the video file is finished"};
+  return state_->backend->write_sound(samples);
 }
 
 Status VideoWriter::finish() {

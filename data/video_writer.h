@@ -3,12 +3,21 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "bitstream/status.h"
 #include "data/video_frame.h"
 
 namespace tessera::media {
+
+// A track of sound beside the video.
+struct VideoSound {
+  uint32_t sample_rate = 48000;  // Hz
+  uint32_t channels = 2;         // 1..8
+  uint64_t channel_mask = 0;     // WAVE_FORMAT_EXTENSIBLE's bits; 0: the usual layout of so many channels
+};
 
 struct VideoWriterOptions {
   VideoFormat format{};
@@ -20,6 +29,7 @@ struct VideoWriterOptions {
   bool lossless = false;          // .mkv: FFV1 instead of H.264; y4m is lossless anyway
   int crf = 12;                   // H.264's quality, 0..51, lower is better
   std::string preset = "medium";  // libx264's
+  std::optional<VideoSound> sound = {};  // AAC in MP4, FLAC in Matroska; y4m has none, and leaves it out
 };
 
 // H.264 cannot have odd sizes with subsampled chroma: the last column or row is repeated once there.
@@ -37,6 +47,10 @@ class VideoWriter {
   // Frames in the order of presentation. Errors: io (full disk), invalid_argument (another format, a time
   // that does not rise, or finished).
   Status write(const VideoFrame& frame);
+
+  // Interleaved samples from the time 0 of the frames on, full scale -1..1; a multiple of the channels. Roughly in step with the frames: what is ahead
+  // of the other track is kept in memory. Nothing happens where the container has no sound. Errors: io, invalid_argument.
+  Status write_sound(std::span<const float> samples);
 
   // Errors: those of write(). After it nothing can be written.
   Status finish();

@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 namespace tessera::models {
 
 // 1x1 convolution: x [B,H,W,Cin], weight [Cout,Cin], bias [Cout] or undefined -> [B,H,W,Cout].
@@ -37,6 +39,9 @@ struct CudaKernels {
   at::Tensor (*depthwise_backward_weight)(const at::Tensor& dy, const at::Tensor& x, double slope) = nullptr;
   at::Tensor (*gate_forward)(const at::Tensor& x, double limit) = nullptr;
   at::Tensor (*gate_backward)(const at::Tensor& dy, const at::Tensor& x, double limit) = nullptr;
+  // Motion search (models/video/motion_search.h): coarse vectors and deltas. reach in samples at a quarter of the resolution.
+  std::pair<at::Tensor, at::Tensor> (*search_vectors)(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, int64_t reach, int64_t rounds,
+                                                      bool quarters, bool diagonals) = nullptr;
 };
 CudaKernels& cuda_kernels();
 

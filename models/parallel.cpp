@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "models/time_limit.h"
+
 namespace tessera::models {
 namespace {
 
@@ -18,6 +20,7 @@ namespace {
 struct Job {
   const std::function<void(int64_t, int64_t)>* work = nullptr;
   int64_t count = 0, grain = 1, next = 0, running = 0;
+  Clock::time_point end = kNever;
   std::exception_ptr error;
   std::condition_variable done;
 };
@@ -46,6 +49,7 @@ class Pool {
     job.work = &work;
     job.count = count;
     job.grain = grain;
+    job.end = time_end();
     std::unique_lock lock(mutex_);
     jobs_.push_back(&job);
     wake_.notify_all();
@@ -66,6 +70,8 @@ class Pool {
     lock.unlock();
     std::exception_ptr error;
     try {
+      const TimeLimit limit(job.end);
+      check_time();
       (*job.work)(begin, end);
     } catch (...) {
       error = std::current_exception();
@@ -110,7 +116,14 @@ int threads() { return Pool::instance().threads(); }
 
 void parallel(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& work) {
   if (count <= 0) return;
-  if (count <= grain || threads() == 1) return work(0, count);
+  if (count <= grain || threads() == 1) {
+    if (time_end() == kNever) return work(0, count);
+    for (int64_t begin = 0; begin < count; begin += grain) {
+      check_time();
+      work(begin, std::min(count, begin + grain));
+    }
+    return;
+  }
   Pool::instance().run(count, grain, work);
 }
 

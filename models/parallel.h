@@ -12,7 +12,7 @@ void set_threads(int threads);
 int threads();
 
 // Runs work(begin, end) over [0, count) in pieces of at most `grain`, on the caller and the helpers; returns when all is done.
-// An exception of `work` is rethrown in the caller.
+// An exception of `work` is rethrown in the caller. The caller's TimeLimit is looked at before each piece, and holds in it.
 void parallel(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& work);
 
 }  // namespace tessera::models

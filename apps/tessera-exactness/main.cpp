@@ -4,6 +4,7 @@
 //   check DIR                          decodes all streams of DIR on --device; compares checksums, pictures
 //   speed [--pack P] [--parallel N]    in-process time of one picture size; the pictures of a pack side by side, or a synthetic one
 //   video-encode, video-check, video-drift, video-speed   the same for clips of a video pack (video.h)
+//   video-search --pack P              the motion searches beside each other (search.h)
 //
 // apps/tessera-exactness/matrix.sh and video_pack_matrix.sh run the whole matrices and print tables.
 #include <CLI/CLI.hpp>
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/tessera-exactness/search.h"
 #include "apps/tessera-exactness/video.h"
 #include "apps/tessera/throughput.h"
 #include "codec/tessera.h"
@@ -283,8 +285,16 @@ int main(int argc, char** argv) {
   of_pack(vs);
   vs->add_option("--quality", v.quality, "0..63")->check(CLI::Range(0, 63));
   vs->add_option("--repeat", v.repeat, "rounds after one that warms up; the fastest counts")->check(CLI::NonNegativeNumber);
+  tessera::exactness::SearchSettings search;
+  CLI::App* vm = app.add_subcommand("video-search", "compare the motion searches on the clips of a video pack");
+  vm->add_option("--pack", search.pack, "video pack")->required();
+  vm->add_option("--device", search.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  vm->add_option("--frames", search.frames, "of each clip, at most; 0: all")->check(CLI::NonNegativeNumber);
+  vm->add_option("--threads", search.threads, "CPU threads")->check(CLI::PositiveNumber);
+  vm->add_option("--penalty", search.penalty, "of a bit, in absolute differences of 8-bit samples")->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
   try {
+    if (*vm) return tessera::exactness::compare_searches(search);
     if (*ve) return tessera::exactness::encode_clips(v);
     if (*vc) return tessera::exactness::check_clips(v);
     if (*vd) return tessera::exactness::drift_of_clips(v);

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "apps/tessera-train/video_pack.h"
+#include "apps/tessera-exactness/clips.h"
 #include "bitstream/stream_reader.h"
 #include "codec/video.h"
 
@@ -18,39 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 using bitstream::StreamReader;
-using train::PackedClip;
 using Clock = std::chrono::steady_clock;
 
 Device device_of(const std::string& name) { return name == "cuda" ? Device::cuda : Device::cpu; }
 
 void check(const Status& status, const std::string& where) {
   if (!status.ok()) throw std::runtime_error(where + ": " + status.message());
-}
-
-struct Clip {
-  uint32_t width = 0, height = 0;
-  std::vector<std::vector<uint8_t>> frames;  // Y, Cb, Cr
-};
-
-std::vector<Clip> read_clips(const VideoSettings& s) {
-  std::ifstream in(s.pack, std::ios::binary);
-  std::vector<Clip> clips;
-  for (const PackedClip& p : train::read_video_index(s.pack).clips) {
-    Clip& clip = clips.emplace_back(Clip{p.width, p.height, {}});
-    in.seekg(static_cast<std::streamoff>(p.offset));
-    const size_t most = s.frames > 0 ? static_cast<size_t>(s.frames) : p.frames;
-    for (size_t i = 0; i < std::min<size_t>(p.frames, most); ++i) {
-      auto& frame = clip.frames.emplace_back(p.frame_bytes());
-      if (!in.read(reinterpret_cast<char*>(frame.data()), static_cast<std::streamsize>(frame.size()))) throw std::runtime_error(s.pack + ": ends too early");
-    }
-    // To and fro: the last and the first frame are not shown twice in a row.
-    const size_t n = clip.frames.size();
-    while (s.repeat_clip && n > 1 && clip.frames.size() < most) {
-      const size_t at = clip.frames.size() % (2 * n - 2);
-      clip.frames.push_back(clip.frames[at < n ? at : 2 * n - 2 - at]);
-    }
-  }
-  return clips;
 }
 
 VideoFrameView view_of(const Clip& clip, size_t index) {
@@ -132,7 +105,7 @@ double psnr(const std::vector<uint8_t>& a, const std::vector<uint8_t>& b) {
 
 int encode_clips(const VideoSettings& s) {
   fs::create_directories(s.folder);
-  const std::vector<Clip> clips = read_clips(s);
+  const std::vector<Clip> clips = read_clips(s.pack, s.frames, s.repeat_clip);
   for (size_t c = 0; c < clips.size(); ++c) {
     for (const int quality : s.qualities) {
       VideoEncoder encoder = encoder_for(s, clips[c], quality);
@@ -204,7 +177,7 @@ int drift_of_clips(const VideoSettings& s) {
 }
 
 int speed_of_clips(const VideoSettings& s) {
-  for (const Clip& clip : read_clips(s)) {
+  for (const Clip& clip : read_clips(s.pack, s.frames, s.repeat_clip)) {
     double encode = 1e9, decode = 1e9, bytes = 0;
     VideoReport er, dr;
     for (int round = 0; round <= s.repeat; ++round) {  // the first one loads libraries and chooses algorithms

@@ -3,7 +3,7 @@
 //   tessera-fit --pack kodak.pack --out DIR --qualities 20,32,44,8,56 --effort 7 --device cuda --shard 0/4
 //
 // All pictures at the first quality, then all at the next: what is interrupted has whole columns.
-// Every point leaves DIR/I_qQ_sN.tsr and DIR/I_qQ_sN.csv: picture, quality, steps of training, bytes, bpp, PSNR (RGB, of the decoded 8-bit picture), seconds of
+// Every point leaves DIR/I_qQ_sN.tsr and DIR/I_qQ_sN.csv (_rbf, _metric behind it with another front end): picture, quality, steps of training, bytes, bpp, PSNR (RGB, of the decoded 8-bit picture), seconds of
 // encoding and decoding, and of the decoder's two parts. A point that is there already is left alone, so an interrupted run goes on.
 // apps/tessera-fit/batch.sh starts the processes and joins the results.
 #include <CLI/CLI.hpp>
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 struct Settings {
-  std::string pack, folder, device = "cpu", shard = "0/1";
+  std::string pack, folder, device = "cpu", shard = "0/1", front = "plain";
   std::vector<size_t> pictures;  // empty: all
   std::vector<int> qualities = {20, 32, 44, 8, 56};
   int effort = 5, threads = 0;
@@ -69,6 +69,7 @@ tessera::Status measure(const Settings& s, const tessera::media::PackedPicture& 
   options.quality = quality;
   options.fit_steps = s.steps;
   options.device = s.on();
+  options.fit_front = s.front;
   options.threads = s.threads;
   auto encoder = tessera::ImageEncoder::create(options);
   if (!encoder) return encoder.status();
@@ -117,7 +118,7 @@ int run(const Settings& s) {
     for (const size_t index : pictures) {
       if (index >= pack->size()) return fail("the pack has no picture " + std::to_string(index));
       if (point++ % shards != mine) continue;
-      const fs::path stem = fs::path(s.folder) / (std::to_string(index) + "_q" + std::to_string(quality) + "_s" + std::to_string(s.steps));
+      const fs::path stem = fs::path(s.folder) / (std::to_string(index) + "_q" + std::to_string(quality) + "_s" + std::to_string(s.steps) + (s.front == "plain" ? "" : "_" + s.front));
       if (fs::exists(stem.string() + ".csv", error)) continue;
       const double now = seconds_since(begin);
       if (s.seconds > 0 && now + longest > s.seconds) return code;
@@ -141,6 +142,7 @@ int main(int argc, char** argv) {
   app.add_option("--steps", s.steps, "of training, instead of the effort's")->check(CLI::Range(int64_t{1}, tessera::kMaxFitSteps));
   app.add_option("--seconds", s.seconds, "begin no point that would last longer than this after the start")->check(CLI::PositiveNumber);
   app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
+  app.add_option("--front", s.front, "front end of the synthesis")->check(CLI::IsMember({"plain", "rbf", "metric"}));
   app.add_option("--device", s.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--shard", s.shard, "I/N: every N-th point, from the I-th on");
   CLI11_PARSE(app, argc, argv);

@@ -3,7 +3,10 @@
 //   tessera-fit-video --clip clip.mkv --crop 128x128+400+200 --frames 16 --group 8 --qualities 20,32,44 --steps 600
 //
 // A line a point on standard output: what was left out, quality, bytes of the file, bits a luma sample, PSNR of the decoded samples (luma, Cb, Cr, and
-// (6 Y + U + V) / 8), seconds of encoding and decoding, thousand multiply-adds a sample. Lines come as they are measured.
+// (6 Y + U + V) / 8), seconds of encoding and decoding, thousand multiply-adds a sample, milliseconds a frame that decoding took and that all of its threads
+// computed. Lines come as they are measured.
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
@@ -32,6 +35,13 @@ struct Settings {
 };
 
 double since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+
+// Seconds of processor time of the process.
+double processor() {
+  rusage r;
+  getrusage(RUSAGE_SELF, &r);
+  return static_cast<double>(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + 1e-6 * static_cast<double>(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
+}
 
 int fail(const std::string& what) {
   std::fprintf(stderr, "tessera-fit-video: %s\n", what.c_str());
@@ -142,6 +152,7 @@ tessera::Status measure(const Settings& s, const Clip& clip, const std::string& 
   auto decoder = tessera::VideoDecoder::create({.device = options.device, .threads = s.decoder_threads});
   if (!decoder) return decoder.status();
   const auto middle = Clock::now();
+  const double computed = processor();
   TESSERA_RETURN_IF_ERROR(decoder->open(encoder->header()));
   std::vector<tessera::VideoFrame> frames;
   for (const tessera::VideoPacket& packet : packets) {
@@ -150,7 +161,7 @@ tessera::Status measure(const Settings& s, const Clip& clip, const std::string& 
   }
   TESSERA_RETURN_IF_ERROR(decoder->flush());
   while (auto frame = decoder->receive()) frames.push_back(std::move(*frame));
-  const double decoding = since(middle);
+  const double decoding = since(middle), computing = processor() - computed;
   if (frames.size() != clip.frames.size()) return {tessera::ErrorCode::corrupt, "decoding gave another number of frames"};
   double psnr[3] = {};
   for (size_t t = 0; t < frames.size(); ++t) add_psnr(clip.format, clip.frames[t], frames[t].samples, psnr);
@@ -160,9 +171,9 @@ tessera::Status measure(const Settings& s, const Clip& clip, const std::string& 
   if (!info) return info.status();
   std::string name = without.empty() ? "nothing" : without;
   for (char& c : name) c = c == ',' ? '/' : c;
-  std::printf("%s,%d,%zu,%.5f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3f,%.2f\n", name.c_str(), quality, file.size(),
+  std::printf("%s,%d,%zu,%.5f,%.3f,%.3f,%.3f,%.3f,%.1f,%.3f,%.2f,%.1f,%.1f\n", name.c_str(), quality, file.size(),
               8.0 * static_cast<double>(file.size()) / (n * clip.format.width * clip.format.height), psnr[0], psnr[1], psnr[2], (6 * psnr[0] + psnr[1] + psnr[2]) / 8,
-              encoding, decoding, info->decode_kmac_per_pixel);
+              encoding, decoding, info->decode_kmac_per_pixel, 1e3 * decoding / n, 1e3 * computing / n);
   std::fflush(stdout);
   return {};
 }
@@ -170,7 +181,7 @@ tessera::Status measure(const Settings& s, const Clip& clip, const std::string& 
 int run(const Settings& s) {
   const auto clip = read_clip(s);
   if (!clip) return fail(clip.status().message());
-  std::printf("without,quality,bytes,bpp,psnr_y,psnr_u,psnr_v,psnr,encode_s,decode_s,kmac\n");
+  std::printf("without,quality,bytes,bpp,psnr_y,psnr_u,psnr_v,psnr,encode_s,decode_s,kmac,frame_ms,frame_cpu_ms\n");
   int code = 0;
   for (const int quality : s.qualities) {
     for (const std::string& without : s.without) {

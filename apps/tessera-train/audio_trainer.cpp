@@ -4,28 +4,14 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <set>
-#include <stdexcept>
 
-#include "apps/tessera-train/audio_pack.h"
-#include "apps/tessera-train/flat_params.h"
-#include "apps/tessera-train/optimizer.h"
-#include "apps/tessera-train/step_graph.h"
 #include "models/audio/losses.h"
 #include "models/audio/loudness.h"
 #include "models/weights.h"
-
-#ifdef TESSERA_WITH_CUDA
-#include "models/cuda/register.h"
-#endif
 
 namespace tessera::train {
 namespace {
@@ -34,86 +20,63 @@ using models::audio::Discriminator;
 using models::audio::LoudnessLoss;
 using models::audio::SpectralLoss;
 using models::audio::Speech;
-using models::audio::SpeechConfig;
-using nlohmann::json;
-using nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
-
-json parse_recipe(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) throw std::runtime_error(path + ": cannot be opened");
-  json j = json::parse(in, nullptr, false, true);
-  if (!j.is_object()) throw std::runtime_error(path + ": is not a JSON object");
-  return j;
+// The discriminators' optimiser.
+OptimizerRecipe adversary_of(OptimizerRecipe recipe) {
+  recipe.muon = false;
+  recipe.beta1 = 0.8;  // a short memory: the opponent moves
+  recipe.beta2 = 0.99;
+  return recipe;
 }
 
-class Run {
+class AudioRun : public TrainingRun {
  public:
-  Run(const AudioRecipe& recipe, const RunOptions& options)
-      : recipe_(recipe),
-        options_(options),
-        device_(options.cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU)),
+  AudioRun(const AudioRecipe& recipe, const RunOptions& options)
+      : TrainingRun(recipe.optimizer, options),
+        recipe_(recipe),
         network_(recipe.config),
         discriminator_(recipe.discriminator),
         spectral_(recipe.config.sample_rate, device_),
         loudness_(recipe.config.sample_rate, device_) {
-    std::filesystem::create_directories(options.out);
-    log_.open(options.out + "/log.txt", std::ios::app);
-    if (!log_) throw std::runtime_error(options.out + ": cannot be written");
     if (recipe.lapped_latents > 0) network_.lapped_init(recipe.lapped_latents);
     if (!options.init.empty()) load_weights(options.init);
     network_.to(device_);
     discriminator_.to(device_);
-    flat_ = std::make_unique<FlatParams>(network_.params(), device_);
+    attach(network_.params());
     judge_flat_ = std::make_unique<FlatParams>(discriminator_.params(), device_);
-    optimizer_ = std::make_unique<Optimizer>(*flat_, recipe.common);
-    Recipe adam = recipe.common;
-    adam.muon = false;
-    adam.beta1 = 0.8;  // a short memory: the opponent moves
-    adam.beta2 = 0.99;
-    judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adam);
+    judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adversary_of(recipe.optimizer));
     batches_ = std::make_unique<AudioBatches>(options.data, recipe.config.sample_rate, recipe.config.channels, device_);
     if (!options.eval.empty()) eval_ = std::make_unique<AudioBatches>(options.eval, recipe.config.sample_rate, recipe.config.channels, device_);
-    sums_ = at::zeros({11}, flat_->master.options());
     fade_ = at::ones({}, flat_->master.options());
-    if (!options.resume.empty()) load_checkpoint(options.resume);
-    say("parameters " + std::to_string(flat_->size()) + ", discriminators " + std::to_string(judge_flat_->size()) + ", encode " +
-        number(network_.encode_macs() / 1e6) + " decode " + number(network_.decode_macs() / 1e6) + " MMAC/s, clips " +
-        std::to_string(batches_->clips()) + ", hours " + number(batches_->seconds() / 3600));
-  }
-
-  int go() {
-    for (; phase_ < recipe_.phases.size(); ++phase_) {
-      if (!run_phase(recipe_.phases[phase_])) return finish(1);
-      phase_seconds_ = 0;
-      if (options_.max_steps > 0 && step_ >= options_.max_steps) break;
-    }
-    return finish(0);
+    resume();
+    say(text_of("parameters %lld, discriminators %lld, encode %.4g decode %.4g MMAC/s, clips %lld, hours %.4g", static_cast<long long>(flat_->size()),
+                static_cast<long long>(judge_flat_->size()), network_.encode_macs() / 1e6, network_.decode_macs() / 1e6, static_cast<long long>(batches_->clips()),
+                batches_->seconds() / 3600));
   }
 
  private:
-  static std::string number(double v) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.4g", v);
-    return text;
+  size_t phases() const override { return recipe_.phases.size(); }
+  const PhaseTimes& times(size_t phase) const override { return recipe_.phases[phase]; }
+  std::string describe(size_t phase) const override {
+    return (recipe_.phases[phase].adversarial ? "adversarial, segment " : "segment ") + std::to_string(segment(recipe_.phases[phase]));
   }
-
-  void say(const std::string& line) {
-    std::printf("%s\n", line.c_str());
-    std::fflush(stdout);
-    log_ << line << std::endl;
-  }
+  std::string recipe_json() const override { return recipe_.to_json(); }
 
   int64_t segment(const AudioPhase& phase) const {
     const auto samples = static_cast<int64_t>(phase.seconds * static_cast<double>(recipe_.config.sample_rate));
     return (samples + recipe_.config.hop - 1) / recipe_.config.hop * recipe_.config.hop;
   }
 
-  // One step of training; everything stays on the device. The discriminators learn first, from the signal that the
+  void begin(size_t phase) override {
+    judge_flat_->bind_training(recipe_.phases[phase].mixed_precision && options_.cuda ? at::kBFloat16 : at::kFloat);
+    sums_.start(10, flat_->master.options());
+    phase_step_ = step_;
+  }
+
+  // The discriminators learn first, from the signal that the
   // generator is then corrected on.
-  void step(const AudioPhase& phase) {
+  void step(size_t index) override {
+    const AudioPhase& phase = recipe_.phases[index];
     const at::Tensor x = batches_->sample(phase.batch, segment(phase), recipe_.variation);
     flat_->zero_gradient();
     const at::Tensor levels = network_.quantizer().random_levels(phase.batch, recipe_.all_levels);
@@ -159,147 +122,51 @@ class Run {
     torch::autograd::backward({loss}, {});
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
-    // A step whose loss is not finite changed nothing, and must not spoil the log.
-    const at::Tensor parts = at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), out.quantizer_loss.detach(), judge_loss, fool.detach(),
-                          match.detach(), loud.detach(), at::ones_like(judge_loss), distance.complex.detach(), distance.multi.detach()});
-    sums_.add_(at::where(at::isfinite(parts.sum()), parts, at::zeros_like(parts)));
+    sums_.add(at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), distance.multi.detach(), distance.complex.detach(), loud.detach(),
+                         out.quantizer_loss.detach(), judge_loss, fool.detach(), match.detach()}));
   }
 
-  bool run_phase(const AudioPhase& phase) {
-    const at::ScalarType type = phase.mixed_precision && options_.cuda ? at::kBFloat16 : at::kFloat;
-    flat_->bind_training(type);
-    judge_flat_->bind_training(type);
-    const double total = phase.minutes * 60 * options_.clock_scale;
-    StepGraph graph([&] { step(phase); }, options_.cuda && options_.graph);
-    phase_step_ = step_;
-    set_rate(phase, 0);
-    sums_.zero_();
-    const Clock::time_point begin = Clock::now();
-    const double already = phase_seconds_;
-    Clock::time_point last_log = begin, last_save = begin;
-    int64_t logged = step_;
-    say("phase " + std::to_string(phase_) + (phase.adversarial ? ": adversarial, segment " : ": segment ") + std::to_string(segment(phase)) +
-        " batch " + std::to_string(phase.batch) + " minutes " + number(phase.minutes));
-    while (true) {
-      phase_seconds_ = already + seconds_since(begin);
-      if (options_.max_steps > 0 ? step_ >= options_.max_steps : phase_seconds_ >= total) break;
-      graph.run([&] { set_rate(phase, std::min(1.0, phase_seconds_ / total)); });
-      ++step_;
-      if (step_ % 16 == 0) graph.synchronise();  // the clock must not run ahead of the device by more
-      if (step_ % options_.log_every == 0) {
-        graph.synchronise();
-        const double audio = static_cast<double>((step_ - logged) * phase.batch) * phase.seconds / seconds_since(last_log);
-        last_log = Clock::now();
-        logged = step_;
-        if (!log_step(phase, audio)) return false;
-      }
-      if (seconds_since(last_save) > options_.checkpoint_minutes * 60) {
-        graph.synchronise();
-        save();
-        last_save = Clock::now();
-      }
-    }
-    graph.synchronise();
-    return true;
-  }
-
-  bool log_step(const AudioPhase& phase, double audio_per_second) {
-    const at::NoGradGuard no_grad;
-    const at::Tensor s = sums_.cpu().clone();
-    sums_.zero_();
-    const float* v = s.const_data_ptr<float>();
-    const double n = std::max(1.f, v[8]), skipped = optimizer_->skipped.cpu().item<float>();
-    char line[300];
-    std::snprintf(line, sizeof line, "step %lld s %.0f loss %.4f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f quantizer %.4f lr %.2e skipped %.0f audio s/s %.0f",
-                  static_cast<long long>(step_), phase_seconds_, v[0] / n, v[1] / n, v[2] / n, v[10] / n, v[9] / n, v[7] / n, v[3] / n, rate_now_, skipped, audio_per_second);
-    std::string text = line;
+  std::string statistics(size_t index, double steps_a_second, bool& usable) override {
+    const AudioPhase& phase = recipe_.phases[index];
+    int64_t steps = 0;
+    const std::vector<double> v = sums_.take(&steps);
+    usable = steps > 0;
+    std::string text = text_of("loss %.4f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f quantizer %.4f audio s/s %.0f", v[0], v[1], v[2], v[3], v[4], v[5], v[6],
+                               steps_a_second * static_cast<double>(phase.batch) * phase.seconds);
     if (phase.adversarial) {
-      std::snprintf(line, sizeof line, " judge %.3f fool %.3f match %.4f judge_skipped %.0f", v[4] / n, v[5] / n, v[6] / n,
-                    static_cast<double>(judge_optimizer_->skipped.cpu().item<float>()));
-      text += line;
+      text += text_of(" judge %.3f fool %.3f match %.4f judge_skipped %.0f", v[7], v[8], v[9], static_cast<double>(judge_optimizer_->skipped.cpu().item<float>()));
     }
     // Perplexity of each level, and the share of its codes that were used at all since the last line.
     const at::Tensor perplexity = network_.quantizer().perplexity().cpu(), usage = network_.quantizer().usage().cpu();
     text += " codes";
     for (int64_t l = 0; l < perplexity.numel(); ++l) {
-      std::snprintf(line, sizeof line, " %.0f/%.2f", static_cast<double>(perplexity.const_data_ptr<float>()[l]),
-                    static_cast<double>(usage.const_data_ptr<float>()[l]));
-      text += line;
+      text += text_of(" %.0f/%.2f", static_cast<double>(perplexity.const_data_ptr<float>()[l]), static_cast<double>(usage.const_data_ptr<float>()[l]));
     }
     network_.quantizer().clear_counts();
-    say(text);
-    if (v[8] == 0 || skipped > 0.05 * static_cast<double>(step_) + 50) {
-      say("training broke down: the loss is not finite");
-      return false;
-    }
-    return true;
+    return text;
   }
 
-  void set_rate(const AudioPhase& phase, double t) {
-    const double warm = std::min(1.0, static_cast<double>(step_ + 1) / recipe_.common.warmup_steps);
-    rate_now_ = warm * (phase.rate_end + (phase.rate_begin - phase.rate_end) * 0.5 * (1 + std::cos(M_PI * t)));
-    optimizer_->rate.fill_(rate_now_);
+  void set_rates(size_t index, double t) override {
+    TrainingRun::set_rates(index, t);
+    const AudioPhase& phase = recipe_.phases[index];
     judge_optimizer_->rate.fill_(phase.discriminator_rate * rate_now_ / phase.rate_begin);
     fade_.fill_(std::min(1.0, static_cast<double>(step_ - phase_step_ + 1) / recipe_.adversarial_warmup));
   }
 
-  std::string training_record() const {
-    ordered_json j = {{"data", options_.data_name.empty() ? options_.data : options_.data_name},
-                      {"steps", step_},
-                      {"device_minutes", (seconds_before_ + seconds_since(start_)) / 60},
-                      {"recipe", ordered_json::parse(recipe_.to_json())}};
-    if (!previous_.empty()) j["continues"] = ordered_json::parse(previous_, nullptr, false);
-    return j.dump();
-  }
-
   // Weights: the averaged parameters in float16 under their names, moving codes included; frozen codes are made from the
   // configuration. A checkpoint has everything in float32, the discriminators too.
-  void save() {
-    const at::NoGradGuard no_grad;
+  void export_weights(const std::string& path, const std::string& record) override {
     std::map<std::string, at::Tensor> weights;
     for (const models::Param& p : network_.params().list()) weights[p.name] = flat_->view(optimizer_->average, p.name).cpu().to(at::kHalf);
     for (const auto& [name, tensor] : network_.quantizer().buffers()) weights[name] = tensor.cpu().to(at::kHalf);
-    models::save_weights(options_.out + "/weights.safetensors", weights,
-                         {{"model", options_.name},
-                          {"revision", std::to_string(options_.revision)},
-                          {"config", recipe_.config.to_json()},
-                          {"training", training_record()}});
-    std::map<std::string, at::Tensor> tensors;
-    each_state([&](const std::string& name, at::Tensor& t) { tensors[name] = t; });
-    models::save_weights(options_.out + "/checkpoint.safetensors", tensors,
-                         {{"model", options_.name},
-                          {"recipe", recipe_.to_json()},
-                          {"step", std::to_string(step_)},
-                          {"phase", std::to_string(phase_)},
-                          {"phase_seconds", std::to_string(phase_seconds_)},
-                          {"seconds", std::to_string(seconds_before_ + seconds_since(start_))},
-                          {"previous", previous_}});
-    say("saved at step " + std::to_string(step_));
+    models::save_weights(path, weights,
+                         {{"model", options_.name}, {"revision", std::to_string(options_.revision)}, {"config", recipe_.config.to_json()}, {"training", record}});
   }
 
-  template <class Visit>
-  void each_state(Visit&& visit) {
-    for (const auto& [prefix, flat, optimizer] : {std::tuple{"", flat_.get(), optimizer_.get()}, {"judge_", judge_flat_.get(), judge_optimizer_.get()}}) {
-      const std::string p = prefix;
-      visit(p + "master", flat->master);
-      visit(p + "first", optimizer->first);
-      visit(p + "second", optimizer->second);
-      visit(p + "average", optimizer->average);
-      visit(p + "steps", optimizer->steps);
-      visit(p + "skipped", optimizer->skipped);
-    }
+  void each_state(const Visit& visit) override {
+    TrainingRun::each_state(visit);
+    visit_optimizer("judge_", *judge_flat_, *judge_optimizer_, visit);
     for (auto [name, tensor] : network_.quantizer().buffers()) visit(name, tensor);
-  }
-
-  void load_checkpoint(const std::string& path) {
-    const at::NoGradGuard no_grad;
-    const models::Weights w = models::load_weights(path);
-    each_state([&](const std::string& name, at::Tensor& t) { t.copy_(w.get(name, at::kFloat, t.sizes())); });
-    step_ = std::stoll(w.metadata.at("step"));
-    phase_ = static_cast<size_t>(std::stoull(w.metadata.at("phase")));
-    phase_seconds_ = std::stod(w.metadata.at("phase_seconds"));
-    seconds_before_ = std::stod(w.metadata.at("seconds"));
-    previous_ = w.metadata.at("previous");
   }
 
   void load_weights(const std::string& path) {
@@ -317,15 +184,9 @@ class Run {
     previous_ = w.metadata.contains("training") ? w.metadata.at("training") : "";
   }
 
-  int finish(int code) {
-    if (code == 0) save();
-    if (eval_) evaluate();
-    return code;
-  }
-
   // Distances of the averaged weights on the first ten seconds of each clip, over the bit rates. What was decoded is left
   // beside the weights as raw samples, for measures that other programs make.
-  void evaluate() {
+  bool evaluate() override {
     const at::NoGradGuard no_grad;
     flat_->bind_values(optimizer_->average);
     for (int64_t levels = 1; levels <= recipe_.config.quantizer.levels; levels *= 2) {
@@ -344,161 +205,31 @@ class Run {
         out.write(static_cast<const char*>(raw.const_data_ptr()), static_cast<std::streamsize>(raw.nbytes()));
       }
       const double n = static_cast<double>(eval_->clips());
-      char line[200];
-      std::snprintf(line, sizeof line, "eval levels %lld kbit/s %.2f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f", static_cast<long long>(levels),
-                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, multi / n, complex / n, loud / n);
-      say(line);
+      say(text_of("eval levels %lld kbit/s %.2f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f", static_cast<long long>(levels),
+                    recipe_.config.bit_rate(levels) / 1000, mel / n, stft / n, multi / n, complex / n, loud / n));
     }
+    return true;
   }
 
   const AudioRecipe recipe_;
-  const RunOptions options_;
-  const at::Device device_;
   Speech network_;
   Discriminator discriminator_;
   SpectralLoss spectral_;
-  std::ofstream log_;
-  std::unique_ptr<FlatParams> flat_, judge_flat_;
-  std::unique_ptr<Optimizer> optimizer_, judge_optimizer_;
+  std::unique_ptr<FlatParams> judge_flat_;
+  std::unique_ptr<Optimizer> judge_optimizer_;
   std::unique_ptr<AudioBatches> batches_, eval_;
   const LoudnessLoss loudness_;
-  at::Tensor sums_, fade_;
-  std::string previous_;
-  int64_t step_ = 0, phase_step_ = 0;
-  size_t phase_ = 0;
-  double phase_seconds_ = 0, seconds_before_ = 0, rate_now_ = 0;
-  const Clock::time_point start_ = Clock::now();
+  Sums sums_;  // loss, its distances, then the discriminators' terms
+  at::Tensor fade_;
+  int64_t phase_step_ = 0;
 };
 
 }  // namespace
 
-std::string AudioRecipe::to_json() const {
-  ordered_json j = ordered_json::parse(common.to_json());
-  j["config"] = ordered_json::parse(config.to_json());
-  j["discriminator"] = {{"periods", discriminator.periods}, {"windows", discriminator.windows}, {"width", discriminator.width}};
-  j["losses"] = {{"mel", mel}, {"stft", stft}, {"wave", wave}, {"complex", complex}, {"complex_from", complex_from}, {"multi", multi}, {"loudness", loudness}, {"quantizer", quantizer}, {"adversarial", adversarial}, {"feature", feature}};
-  j["lapped_latents"] = lapped_latents;
-  j["all_levels"] = all_levels;
-  j["adversarial_warmup"] = adversarial_warmup;
-  j["variation"] = {{"speed", variation.speed},
-                    {"mixed", variation.mixed},
-                    {"filtered", variation.filtered},
-                    {"filter_db", variation.filter_db},
-                    {"stereo", variation.stereo},
-                    {"quieter_db", variation.quieter_db}};
-  for (const AudioPhase& p : phases) {
-    j["phases"].push_back({{"seconds", p.seconds},
-                           {"batch", p.batch},
-                           {"minutes", p.minutes},
-                           {"rate_begin", p.rate_begin},
-                           {"rate_end", p.rate_end},
-                           {"discriminator_rate", p.discriminator_rate},
-                           {"adversarial", p.adversarial},
-                           {"mixed_precision", p.mixed_precision}});
-  }
-  return j.dump();
-}
-
-std::string recipe_model(const std::string& path) {
-  const json j = parse_recipe(path);
-  if (j.contains("model") && !j["model"].is_string()) throw std::runtime_error(path + ": \"model\" is not a name");
-  return j.value("model", "still");
-}
-
-AudioRecipe load_audio_recipe(const std::string& path) {
-  const json j = parse_recipe(path);
-  const auto check = [&](const json& object, const std::set<std::string>& known) {
-    for (const auto& [key, value] : object.items()) {
-      if (!known.contains(key)) throw std::runtime_error("unknown entry \"" + key + "\"");
-    }
-  };
-  AudioRecipe r;
-  r.common.phases.clear();
-  try {
-    check(j, {"model", "config", "discriminator", "losses", "lapped_latents", "all_levels", "variation", "adversarial_warmup", "warmup_steps", "clip", "beta1", "beta2", "muon",
-              "muon_momentum", "ema", "seed", "phases", "comment"});
-    Recipe& c = r.common;
-    c.model = j.value("model", std::string("speech"));
-    c.warmup_steps = j.value("warmup_steps", c.warmup_steps);
-    c.clip = j.value("clip", c.clip);
-    c.beta1 = j.value("beta1", c.beta1);
-    c.beta2 = j.value("beta2", c.beta2);
-    c.muon = j.value("muon", c.muon);
-    c.muon_momentum = j.value("muon_momentum", c.muon_momentum);
-    c.ema = j.value("ema", c.ema);
-    c.seed = j.value("seed", c.seed);
-    if (j.contains("config")) r.config = SpeechConfig::from_json(j["config"].dump());
-    if (j.contains("discriminator")) {
-      const json& d = j["discriminator"];
-      check(d, {"periods", "windows", "width"});
-      r.discriminator.periods = d.value("periods", r.discriminator.periods);
-      r.discriminator.windows = d.value("windows", r.discriminator.windows);
-      r.discriminator.width = d.value("width", r.discriminator.width);
-    }
-    if (j.contains("losses")) {
-      const json& l = j["losses"];
-      check(l, {"mel", "stft", "wave", "complex", "complex_from", "multi", "loudness", "quantizer", "adversarial", "feature"});
-      r.mel = l.value("mel", r.mel);
-      r.stft = l.value("stft", r.stft);
-      r.wave = l.value("wave", r.wave);
-      r.complex = l.value("complex", r.complex);
-      r.complex_from = l.value("complex_from", r.complex_from);
-      if (r.complex_from < 1 || r.complex_from > r.config.quantizer.levels) throw std::runtime_error("losses: complex_from is no number of levels");
-      r.multi = l.value("multi", r.multi);
-      r.loudness = l.value("loudness", r.loudness);
-      r.quantizer = l.value("quantizer", r.quantizer);
-      r.adversarial = l.value("adversarial", r.adversarial);
-      r.feature = l.value("feature", r.feature);
-    }
-    r.lapped_latents = j.value("lapped_latents", r.lapped_latents);
-    r.all_levels = j.value("all_levels", r.all_levels);
-    r.adversarial_warmup = std::max(1.0, j.value("adversarial_warmup", r.adversarial_warmup));
-    if (j.contains("variation")) {
-      const json& v = j["variation"];
-      check(v, {"speed", "mixed", "filtered", "filter_db", "stereo", "quieter_db"});
-      r.variation.speed = v.value("speed", r.variation.speed);
-      r.variation.mixed = v.value("mixed", r.variation.mixed);
-      r.variation.filtered = v.value("filtered", r.variation.filtered);
-      r.variation.filter_db = v.value("filter_db", r.variation.filter_db);
-      r.variation.stereo = v.value("stereo", r.variation.stereo);
-      r.variation.quieter_db = v.value("quieter_db", r.variation.quieter_db);
-      if (!(r.variation.speed >= 1 && r.variation.speed <= 2)) throw std::runtime_error("variation: speed is not 1 to 2");
-    }
-    for (const json& p : j.at("phases")) {
-      check(p, {"seconds", "batch", "minutes", "rate_begin", "rate_end", "discriminator_rate", "adversarial", "mixed_precision"});
-      AudioPhase phase;
-      phase.seconds = p.value("seconds", phase.seconds);
-      phase.batch = p.value("batch", phase.batch);
-      phase.minutes = p.value("minutes", phase.minutes);
-      phase.rate_begin = p.value("rate_begin", phase.rate_begin);
-      phase.rate_end = p.value("rate_end", phase.rate_begin);
-      phase.discriminator_rate = p.value("discriminator_rate", phase.discriminator_rate);
-      phase.adversarial = p.value("adversarial", phase.adversarial);
-      phase.mixed_precision = p.value("mixed_precision", phase.mixed_precision);
-      if (!(phase.seconds > 0.05 && phase.seconds < 60) || phase.batch < 1 || phase.minutes <= 0 || phase.rate_begin <= 0) {
-        throw std::runtime_error("a phase has a bad segment, batch, length or rate");
-      }
-      r.phases.push_back(phase);
-    }
-    if (r.phases.empty()) throw std::runtime_error("has no phases");
-  } catch (const std::exception& e) {
-    throw std::runtime_error(path + ": " + e.what());
-  }
-  return r;
-}
-
 int train_audio(const AudioRecipe& recipe, const RunOptions& options) {
-  at::manual_seed(recipe.common.seed);
-#ifdef TESSERA_WITH_CUDA
-  if (options.cuda) {
-    models::cuda::register_kernels();
-    at::globalContext().setAllowTF32CuBLAS(true);
-    at::globalContext().setAllowTF32CuDNN(true);
-  }
-#else
-  if (options.cuda) throw std::runtime_error("this build of the trainer has no CUDA: configure with the preset cuda");
-#endif
-  return Run(recipe, options).go();
+  at::manual_seed(recipe.optimizer.seed);
+  prepare_device(options);
+  return AudioRun(recipe, options).go();
 }
 
 }  // namespace tessera::train

@@ -1,52 +1,10 @@
-// The training loop of the audio network: spectral losses first, then adversarial phases. Same habits as the still-image
-// trainer: flat parameters, the whole step on the device and in one CUDA graph, averaged weights, steps whose gradient is not finite
-// change nothing, checkpoints that resume.
+// The training of the audio networks (training_run.h has what all trainings have): spectral losses first, then adversarial phases.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include "apps/tessera-train/audio_pack.h"
-#include "apps/tessera-train/recipe.h"
-#include "apps/tessera-train/still_trainer.h"
-#include "models/audio/discriminator.h"
-#include "models/audio/speech.h"
+#include "apps/tessera-train/audio_recipe.h"
+#include "apps/tessera-train/training_run.h"
 
 namespace tessera::train {
-
-// A stretch of the run with one segment length and batch; learning rates move along a cosine.
-struct AudioPhase {
-  double seconds = 1.0;  // of a segment, rounded up to whole frames
-  int64_t batch = 32;
-  double minutes = 1.0;
-  double rate_begin = 5e-4, rate_end = 5e-4;
-  double discriminator_rate = 2e-4;  // at the phase's beginning; moves in proportion
-  bool adversarial = false;
-  bool mixed_precision = true;
-};
-
-struct AudioRecipe {
-  Recipe common;  // optimiser and seed; its phases and still configuration are unused
-  models::audio::SpeechConfig config;
-  models::audio::DiscriminatorConfig discriminator;
-  std::vector<AudioPhase> phases;
-  // Weights of the losses (as DAC's; the wave term is EnCodec's, the loudness term models/audio/loudness.h).
-  double mel = 15, stft = 1, wave = 1, complex = 0, multi = 0, loudness = 0, quantizer = 1, adversarial = 1, feature = 4;
-  // Levels from which on a segment counts in the complex distance: below, bits that say where the phases are would be missing in the spectrum.
-  int64_t complex_from = 1;
-  double adversarial_warmup = 500;  // steps over which the adversarial terms fade in: the discriminators start from nothing
-  int64_t lapped_latents = 0;  // above 0: a new network starts as a lapped transform of so many coefficients (Speech::lapped_init)
-  double all_levels = 0.25;  // share of samples that use every level; the others a random number of levels
-  AudioVariation variation;
-
-  std::string to_json() const;
-};
-
-// The recipe's entry "model": "still", "speech", "sound", ... Throws std::runtime_error.
-std::string recipe_model(const std::string& path);
-// Throws std::runtime_error with the file's name and the cause.
-AudioRecipe load_audio_recipe(const std::string& path);
 
 // `data` and `eval` are audio packs (audio_pack.h). Returns 0, or 1 when training broke down. Throws std::runtime_error on bad input.
 int train_audio(const AudioRecipe& recipe, const RunOptions& options);

@@ -7,6 +7,7 @@
 
 #include "apps/tessera-train/audio_pack.h"
 #include "apps/tessera-train/audio_trainer.h"
+#include "apps/tessera-train/bayes_trainer.h"
 #include "apps/tessera-train/compact.h"
 #include "apps/tessera-train/index_trainer.h"
 #include "apps/tessera-train/recipe.h"
@@ -41,6 +42,10 @@ int main(int argc, char** argv) {
   tessera::train::IndexOptions index_options;
   CLI::App* index = tessera::train::add_index_command(app, index_options);
 
+  // tessera-train bayes: the prior of the Bayesian codec.
+  tessera::train::BayesOptions bayes_options;
+  CLI::App* bayes = tessera::train::add_bayes_command(app, bayes_options);
+
   app.add_option("--recipe", recipe_path, "recipe file, e.g. data/recipes/still.json");
   app.add_option("--data", options.data, "dataset pack to train on (audio pack for audio models)");
   app.add_option("--eval", options.eval, "dataset pack to evaluate on at the end (never trained on)");
@@ -72,6 +77,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (index->parsed()) return tessera::train::train_index(index_options);
+    if (bayes->parsed()) return tessera::train::train_bayes(bayes_options);
     if (video.evaluate_only) {
       if (options.init.empty() || options.eval.empty()) {
         std::fprintf(stderr, "tessera-train: --evaluate-only needs --init and --eval\n");
@@ -91,7 +97,7 @@ int main(int argc, char** argv) {
       return tessera::train::train_video(tessera::train::load_video_recipe(recipe_path), video);
     }
     if (model != "still") return tessera::train::train_audio(tessera::train::load_audio_recipe(recipe_path), options);
-    return tessera::train::train_still(tessera::train::load_recipe(recipe_path), options);
+    return tessera::train::train_still(tessera::train::load_still_recipe(recipe_path), options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "tessera-train: %s\n", e.what());
     return 2;

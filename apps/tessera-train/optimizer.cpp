@@ -5,7 +5,7 @@
 
 namespace tessera::train {
 
-Optimizer::Optimizer(FlatParams& params, const Recipe& recipe) : params_(params), recipe_(recipe) {
+Optimizer::Optimizer(FlatParams& params, const OptimizerRecipe& recipe) : params_(params), recipe_(recipe) {
   const auto options = params.master.options();
   rate = at::zeros({1}, options);
   first = at::zeros_like(params.master);

@@ -11,7 +11,7 @@ namespace tessera::train {
 
 class Optimizer {
  public:
-  Optimizer(FlatParams& params, const Recipe& recipe);
+  Optimizer(FlatParams& params, const OptimizerRecipe& recipe);
 
   // One step with the gradient g [size()]. A gradient that is not finite changes nothing and is counted.
   void step(const at::Tensor& gradient);
@@ -22,7 +22,7 @@ class Optimizer {
 
  private:
   FlatParams& params_;
-  const Recipe recipe_;
+  const OptimizerRecipe recipe_;
 };
 
 // The nearest orthogonal matrices of a batch [n, r, c] by five Newton-Schulz steps in bfloat16 on CUDA, float32 on the CPU.

@@ -10,21 +10,19 @@
 
 namespace tessera::train {
 
-// A stretch of the run with clips of one length; gradients run through all of it. The learning rate moves along a cosine.
-struct VideoPhase {
-  int64_t frames = 1, crop = 256, batch = 16;
-  double minutes = 1.0;
-  double rate_begin = 5e-4, rate_end = 5e-4;
+// A stretch of the run with clips of one length; gradients run through all of it.
+struct VideoPhase : PhaseTimes {
+  int64_t frames = 1, crop = 256;
   double synthetic = 0.25;  // share of the batch that is pictures in motion, when there is a picture pack
   int64_t skip = 2;         // clips run at up to so many times their speed
   double drop = 0.03;       // probability that a frame does without the last frame's feature, as after a refresh
   int64_t reach = 32;       // of the motion search, luma samples
   bool quarters = true;     // 8x8 vectors
-  bool mixed_precision = true;
 };
 
 struct VideoRecipe {
-  Recipe common;  // optimiser and seed; its phases and still configuration are unused
+  std::string model = "motion";
+  OptimizerRecipe optimizer;
   models::MotionConfig config;
   std::vector<VideoPhase> phases;
   double patterned = 0.75;  // share of samples with hierarchical qualities (kQualityPattern); the others keep one quality

@@ -1,9 +1,7 @@
-// The training loop of the video networks. Habits as of the still-image trainer: flat parameters, the whole step (clips, motion
-// search, all frames forth and back) on the device and in one CUDA graph a phase, averaged weights, steps whose gradient is not finite change
-// nothing, checkpoints that resume.
+// The training of the video networks (training_run.h has what all trainings have): clips, motion search, all frames forth and back are one step.
 #pragma once
 
-#include "apps/tessera-train/still_trainer.h"
+#include "apps/tessera-train/training_run.h"
 #include "apps/tessera-train/video_recipe.h"
 
 namespace tessera::train {

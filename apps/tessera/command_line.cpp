@@ -81,17 +81,23 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
   c->add_flag("--low-delay", o.low_delay, "Sound: packets of about 25 ms, and the model's causal variant");
   c->add_option("--keyint,--gop", o.keyint, "Video: frames from one key frame to the next at most; 0: only at scene cuts (0)")->type_name("N");
   c->add_flag("!--no-scenecut", o.scene_cuts, "Video: no key frames at scene cuts");
+  auto* silent = c->add_flag("!--no-sound", o.sound, "Video: without its sound");
+  c->add_option_function<std::string>("--sound-bitrate", [&o](const std::string& text) { o.sound_bit_rate = bit_rate_of(text); },
+                                      "Video to .tsr: bit/s of its sound, as for --bitrate (12k)")
+      ->excludes(silent)
+      ->type_name("RATE");
   c->add_option("--buffer", o.buffer, "Video with --bitrate: seconds of it that a receiver's buffer holds (1)")
       ->check(CLI::Range(0.02, 3600.0).description(""))
       ->type_name("S");
   c->add_option("--model,--codec", o.model,
-                "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit, overfit-video: train a network for the file")
+                "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit, overfit-video: train a network for the file; bayes: for small pictures and snippets of sound")
       ->type_name("NAME");
-  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes, from 7 on the latents too; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000")
+  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes, from 7 on the latents too; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000, bayes: 30 to 4000")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
   c->add_option("--without", o.without, "overfit-video, for comparison: leave out separable, skip, even, warm, entropy, rounding, or plain (the first two and warm); take in +sine, +affine")
       ->type_name("LIST");
+  c->add_option("--front", o.front, "overfit: front end of the synthesis, plain, rbf or metric (plain)")->type_name("NAME");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
       ->type_name("N");
   c->add_flag("!--no-checksum", o.checksum, "Do not store a checksum of the symbols");
@@ -113,6 +119,10 @@ void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
   c->add_option("--max-memory", o.max_memory_mib, "Refuse streams that need more memory, in MiB (8192)")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40).description(""))
       ->type_name("MIB");
+  c->add_option("--max-time", o.max_seconds, "Give a stream up that takes longer to decode, in seconds; 0: any time (0)")
+      ->check(CLI::Range(0.0, 1e9).description(""))
+      ->type_name("S");
+  c->add_flag("!--no-sound", o.sound, "Video: without its sound");
   add_output(*c, o.output, overwrite);
   add_machine(*c, o.common);
   add_quiet(*c, o.common);

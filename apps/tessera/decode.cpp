@@ -18,6 +18,7 @@ DecoderOptions decoder_options(const DecodeOptions& options, int threads, Progre
   result.threads = threads;
   result.limits.max_pixels = options.max_pixels;
   result.limits.max_memory = options.max_memory_mib << 20;
+  result.limits.max_seconds = options.max_seconds;
   result.weights_dir = options.common.weights_dir;
   result.progress = std::move(progress);
   return result;

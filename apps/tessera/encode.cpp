@@ -22,6 +22,7 @@ EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progre
   result.device = options.common.device;
   result.threads = threads;
   result.effort = options.effort;
+  result.fit_front = options.front;
   result.checksum = options.checksum;
   result.tile = options.tile;
   result.weights_dir = options.common.weights_dir;
@@ -71,7 +72,7 @@ class EncodeWorker {
 
  private:
   // Asked for by name: of a video file the sound alone is wanted.
-  static bool is_sound_model(const std::string& name) { return name.starts_with("speech") || name.starts_with("sound"); }
+  static bool is_sound_model(const std::string& name) { return name.starts_with("speech") || name.starts_with("sound") || name.starts_with("bayes"); }
 
   const EncodeOptions& options_;
   EncoderOptions encoder_options_;
@@ -87,7 +88,7 @@ int encode_command(const EncodeOptions& options) {
   if (const Status status = prepare_folder(options.output.out_dir); !status.ok()) return fail(status);
   // Training may take an hour: the first interruption ends it, and what there is becomes the stream.
   std::optional<InterruptGuard> guard;
-  if (options.model.starts_with("overfit")) guard.emplace();
+  if (options.model.starts_with("overfit") || options.model == "bayes") guard.emplace();
   return run_batch(*jobs, options.common, [&](int threads, Progress progress, Note note) {
     return EncodeWorker(options, threads, std::move(progress), std::move(note));
   });

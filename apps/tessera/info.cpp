@@ -28,6 +28,7 @@ void add_video(nlohmann::ordered_json& json, const StreamInfo& info) {
   json["frames"] = info.frames;
   json["key_frames"] = info.key_frames;
   json["frame_rate"] = info.frame_rate;
+  if (!info.sound.empty()) json["sound"] = info.sound;
   json["seconds"] = info.seconds;
   json["quality"] = info.quality;
   json["bit_rate"] = info.bit_rate;
@@ -107,6 +108,7 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
                              info.aspect_numerator == info.aspect_denominator ? "" : fmt::format(", samples {}:{}", info.aspect_numerator, info.aspect_denominator),
                              info.rotation == 0 ? "" : fmt::format(", to be turned by {} degrees", info.rotation)));
     line("frames", fmt::format("{}, {} key, {:.3f} a second, {:.3f} s", info.frames, info.key_frames, info.frame_rate, info.seconds));
+    if (!info.sound.empty()) line("sound", info.sound);
     line("colour", fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries, info.colour.transfer,
                                info.colour.matrix, info.colour.full_range ? "full" : "limited"));
     line("quality", std::to_string(info.quality));

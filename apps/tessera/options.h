@@ -32,12 +32,15 @@ struct EncodeOptions {
   std::string model;  // empty: still for pictures, for sound the codec's choice
   int effort = 5;  // 0..9
   std::string without;  // overfitted video: ideas to leave out
+  std::string front = "plain";  // overfitted pictures
   bool checksum = true;
   uint32_t tile = 0;  // pixels; 0: chosen by the encoder
   std::optional<double> bit_rate;  // sound, video: bit/s
   bool low_delay = false;          // sound; video has a low delay anyway
   uint32_t keyint = 0;             // video: frames from one key frame to the next at most; 0: only at scene cuts
   bool scene_cuts = true;          // video
+  bool sound = true;               // video: its sound as well
+  std::optional<double> sound_bit_rate;  // of that, bit/s
   double buffer = 1;               // video, with a bit rate: seconds of it that a receiver's buffer holds
 };
 
@@ -47,6 +50,8 @@ struct DecodeOptions {
   std::string format;  // extension; empty: the output's, or png
   uint64_t max_pixels = Limits{}.max_pixels;
   uint64_t max_memory_mib = Limits{}.max_memory >> 20;
+  double max_seconds = Limits{}.max_seconds;  // a file; 0: any
+  bool sound = true;  // of a video as well
 };
 
 struct InfoOptions {

@@ -68,6 +68,8 @@ Status feed(const Bytes& read_more, uint64_t size, AudioDecoder& decoder, const 
           TESSERA_RETURN_IF_ERROR(decoder.lost(1));
         }
         break;
+      case StreamReader::Kind::companion:
+        continue;
       case StreamReader::Kind::lost:
         damage.note(event.damage);
         damage.lost += event.lost;
@@ -94,7 +96,7 @@ Status decode_sound(const Job& job, const DecodeOptions& options, const Progress
   if (!options.format.empty() && options.format != (job.output == "-" ? "wav" : extension)) {
     return {ErrorCode::invalid_argument, "sound is written in the format that the output's extension names (standard output: wav)"};
   }
-  auto created = AudioDecoder::create({options.common.weights_dir, false});
+  auto created = AudioDecoder::create({.weights_dir = options.common.weights_dir, .max_seconds = options.max_seconds});
   if (!created) return created.status();
   AudioDecoder& decoder = *created;
   std::optional<media::AudioWriter> writer;

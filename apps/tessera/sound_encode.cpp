@@ -20,11 +20,13 @@ AudioEncoderOptions encoder_options(const EncodeOptions& options, const media::A
   AudioEncoderOptions result;
   const uint32_t channels = source.channels == 1 ? 1 : 2;
   result.bit_rate = options.bit_rate.value_or(0);
-  result.model = options.model.empty() ? choose_audio_model(channels, result.bit_rate) : options.model;
+  result.quality = options.quality;
+  // One name for both: the kind of the file says which prior.
+  result.model = options.model == "bayes" ? "bayes-sound" : options.model.empty() ? choose_audio_model(channels, result.bit_rate) : options.model;
   result.low_delay = options.low_delay;
   result.checksum = options.checksum;
   result.effort = options.effort;
-  result.channels = result.model == "speech" ? 1 : channels;
+  result.channels = result.model == "speech" || result.model == "bayes-sound" ? 1 : channels;
   result.source_bit_depth = source.bit_depth >= 1 && source.bit_depth <= 32 ? source.bit_depth : 16;
   result.weights_dir = options.common.weights_dir;
   return result;

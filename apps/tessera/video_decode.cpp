@@ -6,7 +6,9 @@
 
 #include "apps/tessera/media_kind.h"
 #include "apps/tessera/pipe.h"
+#include "apps/tessera/source_sound.h"
 #include "apps/tessera/video.h"
+#include "apps/tessera/video_sound.h"
 #include "bitstream/stream_reader.h"
 #include "data/byte_source.h"
 #include "data/packet_file.h"
@@ -18,7 +20,7 @@ namespace {
 using bitstream::StreamReader;
 
 constexpr size_t kPiece = 1 << 16;  // bytes read at a time
-constexpr size_t kQueued = 3;       // frames between decoding and writing
+constexpr size_t kQueued = 4;       // frames, and pieces of sound, between decoding and writing
 constexpr int kAhead = 2;           // frames by which symbols run ahead of pictures
 
 using ReadBytes = std::function<Result<size_t>(std::span<uint8_t>)>;  // fills, gives how many; 0 at the end
@@ -39,9 +41,9 @@ struct Damage {
   }
 };
 
-// Feeds a whole stream, of `size` bytes where that is known, to the decoder. `opened` is called once the header is known, `ready`
+// Feeds a whole stream, of `size` bytes where that is known, to the decoder. `heard` gets the pieces of its sound, `ready` is called
 // whenever there may be frames, `progress` with the fraction done.
-Status feed(const ReadBytes& read_more, uint64_t size, StreamReader& reader, VideoDecoder& decoder, const std::function<Status()>& opened,
+Status feed(const ReadBytes& read_more, uint64_t size, StreamReader& reader, VideoDecoder& decoder, const std::function<Status(std::span<const uint8_t>)>& heard,
             const std::function<Status()>& ready, const Progress& progress, Damage& damage, uint64_t& bytes) {
   bool begun = false;
   std::vector<uint8_t> buffer(kPiece);
@@ -61,8 +63,10 @@ Status feed(const ReadBytes& read_more, uint64_t size, StreamReader& reader, Vid
       case StreamReader::Kind::header:
         TESSERA_RETURN_IF_ERROR(decoder.open(event.bytes));
         begun = true;
-        TESSERA_RETURN_IF_ERROR(opened());
         continue;
+      case StreamReader::Kind::companion:
+        TESSERA_RETURN_IF_ERROR(heard(event.bytes));
+        break;
       case StreamReader::Kind::packet:
         if (const Status status = decoder.send(event.bytes); !status.ok()) {
           if (status.code() != ErrorCode::corrupt && status.code() != ErrorCode::unsupported) return status;
@@ -88,10 +92,9 @@ Status feed(const ReadBytes& read_more, uint64_t size, StreamReader& reader, Vid
 }
 
 // The same for a track of Matroska, whose container has framed the packets.
-Status feed_track(media::PacketReader& reader, VideoDecoder& decoder, const std::function<Status()>& opened, const std::function<Status()>& ready,
-                  const Progress& progress, Damage& damage, uint64_t& bytes) {
+Status feed_track(media::PacketReader& reader, VideoDecoder& decoder, const std::function<Status()>& ready, const Progress& progress, Damage& damage,
+                  uint64_t& bytes) {
   TESSERA_RETURN_IF_ERROR(decoder.open(reader.header()));
-  TESSERA_RETURN_IF_ERROR(opened());
   bytes = reader.header().size();
   std::vector<uint8_t> packet;
   for (;;) {
@@ -134,14 +137,21 @@ media::VideoWriterOptions writer_options(const VideoFormat& f, const std::string
   return o;
 }
 
-// Writes frames on a thread of its own.
+// A frame, or sound.
+struct Piece {
+  media::VideoFrame frame;
+  std::vector<float> samples;
+  bool sound = false;
+};
+
+// Writes frames and sound on a thread of its own.
 class Writing {
  public:
   explicit Writing(media::VideoWriter writer) : writer_(std::move(writer)), pipe_(kQueued), thread_([this] { run(); }) {}
   ~Writing() { end(); }
 
   // False when writing has failed: status() says why.
-  bool put(media::VideoFrame frame) { return pipe_.push(std::move(frame)); }
+  bool put(Piece piece) { return pipe_.push(std::move(piece)); }
   Status finish() {
     end();
     return written_.ok() ? writer_.finish() : written_;
@@ -153,8 +163,8 @@ class Writing {
 
  private:
   void run() {
-    while (const auto frame = pipe_.pop()) {
-      written_ = writer_.write(*frame);
+    while (const auto piece = pipe_.pop()) {
+      written_ = piece->sound ? writer_.write_sound(piece->samples) : writer_.write(piece->frame);
       if (written_.ok()) continue;
       pipe_.close();
       return;
@@ -167,8 +177,100 @@ class Writing {
 
   media::VideoWriter writer_;
   Status written_;
-  Pipe<media::VideoFrame> pipe_;
+  Pipe<Piece> pipe_;
   std::thread thread_;
+};
+
+// What leaves the decoders, on its way to the file: frames, and the sound that belongs to them.
+class Playback {
+ public:
+  Playback(VideoDecoder& decoder, std::string output) : decoder_(decoder), output_(std::move(output)) {}
+
+  void listen_to(std::optional<SourceSound> copied) { copied_ = std::move(copied); }
+  void listen_to(VideoSoundDecoder coded) { coded_.emplace(std::move(coded)); }
+
+  uint64_t shown() const { return frames_; }
+  std::string note() const {
+    if (!sound_) return "";
+    return fmt::format(", sound of {} Hz", sound_->sample_rate);
+  }
+
+  // The next piece of the coded sound.
+  Status heard(std::span<const uint8_t> piece) {
+    TESSERA_RETURN_IF_ERROR(coded_->push(piece));
+    return writing_ ? sound_of(coded_->take()) : Status();
+  }
+
+  // The frames that are ready.
+  Status frames() {
+    while (auto frame = decoder_.receive()) {
+      if (!writing_) TESSERA_RETURN_IF_ERROR(open());
+      const VideoFormat& f = decoder_.format();
+      const double seconds = static_cast<double>(frame->time) * f.rate_denominator / f.rate_numerator;
+      if (copied_ && sound_) TESSERA_RETURN_IF_ERROR(copy(copied_->until(seconds)));
+      Piece out;
+      out.frame.format = {f.width, f.height, media::Chroma::yuv420, f.bit_depth};
+      out.frame.samples = std::move(frame->samples);
+      out.frame.time = static_cast<int64_t>(frame->time);
+      ++frames_;
+      if (!writing_->put(std::move(out))) return writing_->failure();
+    }
+    return {};
+  }
+
+  // The end of the stream. What was wrong with the sound goes to `damage`.
+  Status finish(Damage& damage) {
+    if (coded_) {
+      TESSERA_RETURN_IF_ERROR(coded_->finish());
+      TESSERA_RETURN_IF_ERROR(sound_of(coded_->take()));
+      damage.note(coded_->damage());
+    }
+    while (copied_ && sound_) {
+      auto samples = copied_->rest();
+      const bool more = samples && !samples->empty();
+      TESSERA_RETURN_IF_ERROR(copy(std::move(samples)));
+      if (!more) break;
+    }
+    return writing_->finish();
+  }
+
+ private:
+  // With the first frame: whether there is sound is known by then.
+  Status open() {
+    media::VideoWriterOptions o = writer_options(decoder_.format(), output_);
+    if (coded_ && coded_->opened()) {
+      sound_ = {coded_->sample_rate(), coded_->channels(), coded_->channel_mask()};
+    } else if (copied_) {
+      sound_ = {copied_->sample_rate(), copied_->channels(), copied_->reader().channel_mask()};
+      copied_->begin(0);
+    }
+    o.sound = sound_;
+    auto writer = media::VideoWriter::open(output_, o);
+    if (!writer) return writer.status();
+    writing_.emplace(std::move(*writer));
+    return coded_ ? sound_of(coded_->take()) : Status();
+  }
+
+  Status copy(Result<std::vector<float>> samples) {
+    if (!samples) return samples.status();
+    return sound_of(std::move(*samples));
+  }
+
+  Status sound_of(std::vector<float> samples) {
+    if (!sound_ || samples.empty()) return {};
+    Piece out;
+    out.sound = true;
+    out.samples = std::move(samples);
+    return writing_->put(std::move(out)) ? Status() : writing_->failure();
+  }
+
+  VideoDecoder& decoder_;
+  std::string output_;
+  std::optional<SourceSound> copied_;
+  std::optional<VideoSoundDecoder> coded_;
+  std::optional<media::VideoSound> sound_;
+  std::optional<Writing> writing_;
+  uint64_t frames_ = 0;
 };
 
 }  // namespace
@@ -184,53 +286,43 @@ Status decode_video(const Job& job, const DecodeOptions& options, int threads, c
   VideoDecoderOptions decoding = decoder_options(options.common, threads);
   decoding.limits.max_pixels = options.max_pixels;
   decoding.limits.max_memory = options.max_memory_mib << 20;
+  decoding.limits.max_seconds = options.max_seconds;
   decoding.ahead = threads == 1 ? 0 : kAhead;
   auto created = VideoDecoder::create(decoding);
   if (!created) return created.status();
-  VideoDecoder& decoder = *created;
-  std::optional<Writing> writing;
-  uint64_t frames = 0;
-  const auto opened = [&]() -> Status {
-    auto writer = media::VideoWriter::open(job.output, writer_options(decoder.format(), job.output));
-    if (!writer) return writer.status();
-    writing.emplace(std::move(*writer));
-    return {};
-  };
-  const auto ready = [&]() -> Status {
-    while (auto frame = decoder.receive()) {
-      const VideoFormat& f = decoder.format();
-      media::VideoFrame out;
-      out.format = {f.width, f.height, media::Chroma::yuv420, f.bit_depth};
-      out.samples = std::move(frame->samples);
-      out.time = static_cast<int64_t>(frame->time);
-      ++frames;
-      if (!writing->put(std::move(out))) return writing->failure();
-    }
-    return {};
-  };
+  Playback playback(*created, job.output);
+  const bool sound = options.sound && extension != "y4m" && !job.output.starts_with("/dev/");
   Damage damage;
+  const auto ready = [&] { return playback.frames(); };
   const auto matroska = is_matroska_file(job.input);
   if (!matroska) return matroska.status();
   if (*matroska) {
     auto reader = media::PacketReader::open(job.input);
     if (!reader) return reader.status();
-    TESSERA_RETURN_IF_ERROR(feed_track(*reader, decoder, opened, ready, progress, damage, outcome.stream_bytes));
+    if (sound) playback.listen_to(SourceSound::open(job.input));
+    TESSERA_RETURN_IF_ERROR(feed_track(*reader, *created, ready, progress, damage, outcome.stream_bytes));
   } else {
     auto source = media::ByteSource::open(job.input);
     if (!source) return source.status();
     bitstream::Limits limits;
     limits.max_pixels = options.max_pixels;
     StreamReader reader(limits);
-    TESSERA_RETURN_IF_ERROR(feed([&](std::span<uint8_t> room) { return source->read(room); }, source->size(), reader, decoder, opened, ready, progress, damage,
-                                 outcome.stream_bytes));
+    if (sound) {
+      auto decoder = VideoSoundDecoder::create({.weights_dir = options.common.weights_dir, .max_seconds = options.max_seconds});
+      if (!decoder) return decoder.status();
+      playback.listen_to(std::move(*decoder));
+      reader.want_companions();
+    }
+    TESSERA_RETURN_IF_ERROR(feed([&](std::span<uint8_t> room) { return source->read(room); }, source->size(), reader, *created,
+                                 [&](std::span<const uint8_t> piece) { return playback.heard(piece); }, ready, progress, damage, outcome.stream_bytes));
   }
-  if (frames == 0) return damage.first.ok() ? Status(ErrorCode::truncated, "the stream has no frame") : damage.first;
-  TESSERA_RETURN_IF_ERROR(writing->finish());
-  const VideoFormat& f = decoder.format();
-  outcome.frames = frames;
-  outcome.duration = static_cast<double>(frames) / f.frame_rate();
-  outcome.note = fmt::format("{}x{}, {} frames", f.width, f.height, frames);
-  return damage.status(decoder.report().concealed);
+  if (playback.shown() == 0) return damage.first.ok() ? Status(ErrorCode::truncated, "the stream has no frame") : damage.first;
+  TESSERA_RETURN_IF_ERROR(playback.finish(damage));
+  const VideoFormat& f = created->format();
+  outcome.frames = playback.shown();
+  outcome.duration = static_cast<double>(playback.shown()) / f.frame_rate();
+  outcome.note = fmt::format("{}x{}, {} frames{}", f.width, f.height, playback.shown(), playback.note());
+  return damage.status(created->report().concealed);
 }
 
 Status check_video(std::span<const uint8_t> stream, const Common& options, VideoReport& report) {
@@ -239,7 +331,10 @@ Status check_video(std::span<const uint8_t> stream, const Common& options, Video
   decoding.strict = true;
   auto decoder = VideoDecoder::create(decoding);
   if (!decoder) return decoder.status();
+  auto sound = VideoSoundDecoder::create({.weights_dir = options.weights_dir, .symbols_only = true});
+  if (!sound) return sound.status();
   StreamReader reader;
+  reader.want_companions();
   reader.push(stream);
   reader.finish();
   for (;;) {
@@ -247,9 +342,11 @@ Status check_video(std::span<const uint8_t> stream, const Common& options, Video
     if (event.kind == StreamReader::Kind::header) TESSERA_RETURN_IF_ERROR(decoder->open(event.bytes));
     if (event.kind == StreamReader::Kind::packet) TESSERA_RETURN_IF_ERROR(decoder->send(event.bytes));
     if (event.kind == StreamReader::Kind::lost) return event.damage;
+    if (event.kind == StreamReader::Kind::companion) TESSERA_RETURN_IF_ERROR(sound->push(event.bytes));
     if (event.kind != StreamReader::Kind::end) continue;
     report = decoder->report();
-    return event.damage;
+    TESSERA_RETURN_IF_ERROR(sound->finish());
+    return event.damage.ok() ? sound->damage() : event.damage;
   }
 }
 

@@ -7,6 +7,8 @@
 #include "apps/tessera/interrupt.h"
 #include "apps/tessera/pipe.h"
 #include "apps/tessera/video.h"
+#include "apps/tessera/video_sound.h"
+#include "bitstream/index.h"
 #include "data/av_sink.h"
 #include "data/packet_file.h"
 #include "data/video_chroma.h"
@@ -50,13 +52,17 @@ VideoFrameView view_of(const media::VideoFrame& frame, uint64_t time) {
   return view;
 }
 
-// Where the stream goes: a .tsr file, or a track of Matroska beside the source's sound.
+// Where the stream goes: a .tsr file, its sound between its frames and an index at its end; or a track of Matroska beside the source's sound.
 class StreamOut {
  public:
   explicit StreamOut(Job job) : job_(std::move(job)), matroska_(is_matroska_stream(job_.output)) {}
 
   bool matroska() const { return matroska_; }
-  bool has_sound() const { return track_ && track_->has_sound(); }
+  bool copies_sound() const { return track_ && track_->has_sound(); }
+  uint64_t bytes() const { return bytes_; }  // of a .tsr file, so far
+
+  // Sound to code, for a .tsr file. Before open().
+  void take(std::optional<VideoSoundEncoder> sound) { sound_ = std::move(sound); }
 
   // Before the work, so that a wrong name shows at once; Matroska is opened by begin().
   Status open(const VideoEncoder& encoder) {
@@ -64,13 +70,15 @@ class StreamOut {
     auto sink = media::av::Sink::open(job_.output);
     if (!sink) return sink.status();
     sink_ = std::move(*sink);
-    return sink_->write(encoder.header()) ? Status() : sink_->status();
+    return put(encoder.header());
   }
 
-  // With the first frame.
-  Status begin(const VideoEncoder& encoder, const VideoTiming& timing) {
-    if (!matroska_) return {};
+  // With the first frame. `sound`: Matroska copies the source's.
+  Status begin(const VideoEncoder& encoder, const VideoTiming& timing, bool sound) {
     const VideoFormat& f = timing.format;
+    const double start = static_cast<double>(timing.first) * static_cast<double>(timing.time_base.num) / static_cast<double>(timing.time_base.den);
+    tick_ = static_cast<double>(f.rate_denominator) / f.rate_numerator;
+    if (!matroska_) return !sound_ ? Status() : with_sound([&](std::vector<uint8_t>& out) { return sound_->begin(start, out); });
     media::PacketTrack track;
     track.width = f.width;
     track.height = f.height;
@@ -78,8 +86,8 @@ class StreamOut {
     track.time_base = {f.rate_denominator, f.rate_numerator};
     track.frame_rate = {f.rate_numerator, int64_t{f.rate_denominator} * f.frame_ticks};
     track.sample_aspect = {f.aspect_numerator, f.aspect_denominator};
-    track.sound_from = job_.input;
-    track.sound_start = static_cast<double>(timing.first) * static_cast<double>(timing.time_base.num) / static_cast<double>(timing.time_base.den);
+    if (sound) track.sound_from = job_.input;
+    track.sound_start = start;
     auto writer = media::PacketWriter::open(job_.output, track);
     if (!writer) return writer.status();
     track_.emplace(std::move(*writer));
@@ -89,7 +97,9 @@ class StreamOut {
   Status write_ready(VideoEncoder& encoder) {
     while (const auto packet = encoder.receive()) {
       if (!matroska_) {
-        if (!sink_->write(packet->bytes)) return sink_->status();
+        if (sound_) TESSERA_RETURN_IF_ERROR(with_sound([&](std::vector<uint8_t>& out) { return sound_->advance(static_cast<double>(packet->time) * tick_, out); }));
+        if (packet->key) entries_.push_back({bytes_, packet->time});
+        TESSERA_RETURN_IF_ERROR(put(packet->bytes));
       } else {
         TESSERA_RETURN_IF_ERROR(track_->write(packet->bytes, static_cast<int64_t>(packet->time), packet->key));
       }
@@ -97,12 +107,37 @@ class StreamOut {
     return {};
   }
 
-  Status finish() { return matroska_ ? track_->finish() : sink_->finish(); }
+  // `all`: with the sound behind the last frame.
+  Status finish(bool all) {
+    if (matroska_) return track_->finish();
+    if (sound_) TESSERA_RETURN_IF_ERROR(with_sound([&](std::vector<uint8_t>& out) { return sound_->finish(all, out); }));
+    if (entries_.size() > 1) {
+      bitstream::ByteWriter index;
+      TESSERA_RETURN_IF_ERROR(bitstream::write_index(index, entries_));
+      TESSERA_RETURN_IF_ERROR(put(index.view()));
+    }
+    return sink_->finish();
+  }
   void keep() { matroska_ ? track_->keep() : sink_->keep(); }
 
  private:
+  Status put(std::span<const uint8_t> bytes) {
+    bytes_ += bytes.size();
+    return sink_->write(bytes) ? Status() : sink_->status();
+  }
+  template <class Work>
+  Status with_sound(Work work) {
+    std::vector<uint8_t> out;
+    TESSERA_RETURN_IF_ERROR(work(out));
+    return put(out);
+  }
+
   Job job_;
   bool matroska_;
+  std::optional<VideoSoundEncoder> sound_;
+  std::vector<bitstream::IndexEntry> entries_;
+  uint64_t bytes_ = 0;
+  double tick_ = 0;  // seconds
   std::unique_ptr<media::av::Sink> sink_;
   std::optional<media::PacketWriter> track_;
 };
@@ -187,7 +222,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   VideoTiming timing = timing_of(reader->properties());
   StreamOut out(job);
   VideoEncoderOptions encoding = encoder_options(options, timing, threads);
-  encoding.index = !out.matroska();  // it has an index of its own
+  encoding.index = false;  // the file's has to count the sound's bytes
   encoding.ahead = threads != 1 && job.output != "-";  // into a pipe each packet leaves before the next frame is read
   const double rate = timing.format.frame_rate();
   const double total = reader->properties().duration.value_or(0) * rate;
@@ -198,6 +233,21 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
     show(static_cast<double>(coded) + state.fraction * static_cast<double>(sent - coded));
     return !interrupted();
   };
+  std::string sound_note;
+  if (options.sound && !out.matroska()) {
+    auto sound = VideoSoundEncoder::open(job.input, options);
+    // Without the model of sound the video is still worth having, unless somebody has asked for the sound.
+    if (!sound && (options.sound_bit_rate || sound.status().code() != ErrorCode::model_missing)) return sound.status();
+    if (!sound) sound_note = ", sound left out: " + sound.status().message();
+    if (sound && *sound) {
+      sound_note = fmt::format(", sound by {} at {:.1f} kbit/s", (*sound)->model(), (*sound)->bit_rate() / 1000);
+      if (encoding.bit_rate > 0) {
+        encoding.bit_rate -= (*sound)->bit_rate();
+        if (encoding.bit_rate <= 0) return {ErrorCode::invalid_argument, "the sound alone takes the whole bit rate: --no-sound, or a lower --sound-bitrate"};
+      }
+      out.take(std::move(*sound));
+    }
+  }
   auto encoder = VideoEncoder::create(encoding);
   if (!encoder) return encoder.status();
   TESSERA_RETURN_IF_ERROR(out.open(*encoder));
@@ -209,7 +259,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
     while (const auto frame = frames.next()) {
       if (!last) {
         timing.first = frame->time;
-        TESSERA_RETURN_IF_ERROR(out.begin(*encoder, timing));
+        TESSERA_RETURN_IF_ERROR(out.begin(*encoder, timing, options.sound));
       }
       // Times that rise in the source may fall together in ticks.
       const uint64_t time = std::max(timing.ticks(frame->time), last ? *last + 1 : 0);
@@ -230,16 +280,16 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   TESSERA_RETURN_IF_ERROR(encoder->flush());
   if (report.frames == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
   TESSERA_RETURN_IF_ERROR(out.write_ready(*encoder));
-  TESSERA_RETURN_IF_ERROR(out.finish());
+  TESSERA_RETURN_IF_ERROR(out.finish(stopped.ok() && !interrupted()));
   if (!stopped.ok()) return {stopped.code(), stopped.message() + fmt::format("; the {} frames before are coded", report.frames)};
 
-  outcome.stream_bytes = report.bytes;
+  outcome.stream_bytes = out.matroska() ? report.bytes : out.bytes();
   outcome.duration = static_cast<double>(report.frames) / rate;
   outcome.frames = report.frames;
   outcome.note = fmt::format("{}x{}, {} frames, {} key", timing.format.width, timing.format.height, report.frames, report.key_frames);
   if (!options.bit_rate) outcome.note += fmt::format(", quality {}", options.quality);
   if (interrupted()) outcome.note += ", ended by an interruption";
-  if (out.has_sound()) outcome.note += ", sound copied";
+  outcome.note += out.copies_sound() ? ", sound copied" : sound_note;
   if (reader->damaged_packets() > 0) outcome.note += fmt::format(", {} damaged packets of the input left out", reader->damaged_packets());
   if (reader->repaired_times() > 0) outcome.note += fmt::format(", {} time stamps made up", reader->repaired_times());
   return {};

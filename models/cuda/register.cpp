@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "models/cuda/kernels.cuh"
+#include "models/cuda/search.cuh"
 #include "models/ops.h"
 
 namespace tessera::models::cuda {
@@ -65,9 +66,26 @@ at::Tensor gate_grad(const at::Tensor& dy, const at::Tensor& x, double limit) {
   return dx;
 }
 
+std::pair<at::Tensor, at::Tensor> search(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, int64_t reach, int64_t rounds,
+                                         bool quarters, bool diagonals) {
+  const at::Tensor now = current.detach().to(at::kFloat).contiguous(), before = reference.detach().to(at::kFloat).contiguous();
+  const at::Tensor price = penalty.detach().to(at::kFloat).contiguous();
+  const SearchShape shape{dim(now, 0), dim(now, 2), dim(now, 3), static_cast<int>(reach), static_cast<int>(rounds), quarters, diagonals};
+  const SearchSizes sizes = search_sizes(shape);
+  const auto bytes = [&](size_t count) { return at::empty({static_cast<int64_t>(count)}, now.options().dtype(at::kByte)); };
+  const at::Tensor room[] = {bytes(sizes.current),         bytes(sizes.planes), bytes(sizes.small_current),
+                             bytes(sizes.small_reference), bytes(sizes.sums),   bytes(sizes.vectors)};
+  const auto at_byte = [&](int i) { return static_cast<uint8_t*>(room[i].data_ptr()); };
+  const SearchMemory memory{at_byte(0), at_byte(1), at_byte(2), at_byte(3), reinterpret_cast<int32_t*>(at_byte(4)), at_byte(5)};
+  at::Tensor coarse = at::empty({now.size(0), shape.h(), shape.w(), 2}, now.options()), delta = at::zeros({now.size(0), shape.h(), shape.w(), 8}, now.options());
+  C10_CUDA_CHECK(search_vectors(shape, memory, now.const_data_ptr<float>(), before.const_data_ptr<float>(), price.const_data_ptr<float>(), coarse.data_ptr<float>(),
+                                delta.data_ptr<float>(), stream()));
+  return {coarse, delta};
+}
+
 }  // namespace
 
-void register_kernels() { cuda_kernels() = {dw_forward, dw_backward_input, dw_backward_weight, gate, gate_grad}; }
+void register_kernels() { cuda_kernels() = {dw_forward, dw_backward_input, dw_backward_weight, gate, gate_grad, search}; }
 
 at::Tensor sample(const at::Tensor& pack, const at::Tensor& offset, const at::Tensor& width, const at::Tensor& height,
                   const at::Tensor& index, const at::Tensor& rnd, int64_t crop) {

@@ -36,9 +36,11 @@ double Config::macs() const {
     const auto channels = std::count_if(grids.begin(), grids.end(), [&](const Grid& g) { return g.level >= level; });
     upsampling += static_cast<double>(channels) * 6 / static_cast<double>(int64_t{1} << (2 * (level - 1)));
   }
-  const auto inputs = static_cast<double>(grids.size());
+  const auto inputs = static_cast<double>(this->inputs());
+  // Nine functions a pixel, ten for each and one for each feature; the linear term, its power and the interpolation between four values.
+  const double front_end = front == Front::rbf ? 9.0 * (10 + features) : front == Front::metric ? features * (static_cast<double>(grids.size()) + 6) : 0;
   const double synthesis = hidden * (inputs + outputs) + outputs * inputs + residuals * 9.0 * outputs * outputs;
-  return latents * network + upsampling + synthesis;
+  return latents * network + upsampling + front_end + synthesis;
 }
 
 std::optional<std::string> problem(const Config& c) {
@@ -60,6 +62,12 @@ std::optional<std::string> problem(const Config& c) {
   if (c.width < 8 || c.width > kMaxWidth || c.width % 8 != 0) return "the context network is " + std::to_string(c.width) + " wide, which is not possible";
   if (c.hidden < 4 || c.hidden > kMaxHidden || c.hidden % 4 != 0) return "the synthesis is " + std::to_string(c.hidden) + " wide, which is not possible";
   if (c.residuals < 0 || c.residuals > kMaxResiduals) return "the synthesis has " + std::to_string(c.residuals) + " residual layers, which is not possible";
+  if (c.front == Front::plain ? c.features != 0 || c.rows != 0 || c.columns != 0 : c.features < 1 || c.inputs() > kMaxInputs) {
+    return "a front end of " + std::to_string(c.features) + " features, which is not possible";
+  }
+  if (c.front != Front::plain && (c.rows < 1 || c.rows > kMaxCells || c.columns < 1 || c.columns > kMaxCells)) {
+    return "a front end of " + std::to_string(c.rows) + " x " + std::to_string(c.columns) + " cells, which is not possible";
+  }
   if (c.outputs != 1 && c.outputs != 3) return "a network has 1 or 3 outputs";
   if (c.macs() > kMaxMacs) return "the network needs more work a pixel than the format allows";
   return {};
@@ -81,6 +89,16 @@ Config colour_pyramid(int64_t height, int64_t width) {
   const auto next = c.grids.insert(coarse + 1, 2, {kColourLevel, 1, 0}) + 2;
   next->parent = 3;  // past the colours
   return c;
+}
+
+Config with_front(Config config, Front front, int64_t height, int64_t width) {
+  const auto cells = [](int64_t side) { return static_cast<int>(std::clamp<int64_t>((side + 16) / 32, 1, kMaxCells)); };
+  config.front = front;
+  const bool none = front == Front::plain;
+  config.features = none ? 0 : 2;
+  config.rows = none ? 0 : cells(height);
+  config.columns = none ? 0 : cells(width);
+  return config;
 }
 
 }  // namespace tessera::models::inr

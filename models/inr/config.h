@@ -21,6 +21,8 @@ inline constexpr int kMaxCoarse = 8;      // of the parent grid
 inline constexpr int kMaxWidth = 32;      // of the context network's hidden layers, a multiple of 8
 inline constexpr int kMaxHidden = 96;     // of the synthesis, a multiple of 4
 inline constexpr int kMaxResiduals = 3;   // 3x3 layers at the end of the synthesis
+inline constexpr int kMaxInputs = kMaxGrids;  // of the synthesis: grids and a front end's features
+inline constexpr int kMaxCells = 64;      // of a front end's lattice along a side
 inline constexpr double kMaxMacs = 8000;  // multiply-adds a pixel: bounds a hostile stream's time
 
 struct GridShape {
@@ -35,16 +37,24 @@ struct Grid {
   bool operator==(const Grid&) const = default;
 };
 
+// What the synthesis sees beside the upsampled grids (front.h).
+enum class Front : uint8_t { plain = 0, rbf = 1, metric = 2 };
+inline constexpr const char* kFrontNames[] = {"plain", "rbf", "metric"};
+
 struct Config {
   std::vector<Grid> grids;  // in decoding order, levels never rise; the last has level 0
   int spatial = 16, coarse = 8, width = 16;
   int hidden = 40, residuals = 2;
+  Front front = Front::plain;
+  int features = 0, rows = 0, columns = 0;  // of the front end: features of a pixel, cells of its lattice; plain: 0
   int outputs = 3;  // 1 grey, 3 colour: the picture's, not stored
   bool operator==(const Config&) const = default;
 
   int context() const { return spatial + coarse; }
+  int inputs() const { return static_cast<int>(grids.size()) + features; }  // of the synthesis
+  int64_t cells() const { return int64_t{rows} * columns; }
   int steps() const { return grids.empty() ? 0 : grids.front().level; }  // doublings of the upsampling
-  // Multiply-adds a pixel of decoding: context network, upsampling, synthesis.
+  // Multiply-adds a pixel of decoding: context network, upsampling, front end, synthesis.
   double macs() const;
 };
 
@@ -69,5 +79,8 @@ Config pyramid(int64_t height, int64_t width, int outputs, int levels = 7);
 // The same for a colour picture, with two more grids of level kColourLevel for the colours, where the pyramid reaches it.
 inline constexpr int kColourLevel = 2;
 Config colour_pyramid(int64_t height, int64_t width);
+
+// With a front end: two features, cells of about 32 x 32 pixels.
+Config with_front(Config config, Front front, int64_t height, int64_t width);
 
 }  // namespace tessera::models::inr

@@ -84,6 +84,7 @@ Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& opti
   }
   coarse_places_ = coarse.to(device.device());
   cubic_ = at::tensor({kCubic[0], kCubic[1], kCubic[2], kCubic[3]}).to(device.device());
+  if (config_.front != Front::plain) front_ = FrontLayers(config_, height_, width_, picture_.device());
   shifts_.fill(8);
   initialise_weights(options.seed);
   update_units();
@@ -98,7 +99,7 @@ Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& opti
 
 void Fit::initialise_weights(uint64_t seed) {
   const Config& c = config_;
-  const double inputs = static_cast<double>(c.grids.size());
+  const double inputs = static_cast<double>(c.inputs());
   std::vector<at::Tensor> parts(kParts);
   for (int p = 0; p < kParts; ++p) parts[static_cast<size_t>(p)] = at::zeros({part_sizes_[static_cast<size_t>(p)]});
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
@@ -112,11 +113,22 @@ void Fit::initialise_weights(uint64_t seed) {
   // The grids add up as the levels of a pyramid of the mean of the colours; a level's second and third grid are colour differences.
   for (size_t g = 0; g < c.grids.size(); ++g) {
     for (int64_t o = 0; o < c.outputs; ++o) {
-      parts[kSynthesisDirect][o * static_cast<int64_t>(c.grids.size()) + static_cast<int64_t>(g)] = c.outputs == 3 ? kColours[colour_of(g)][o] * 0.125 : 0.125;
+      parts[kSynthesisDirect][o * c.inputs() + static_cast<int64_t>(g)] = c.outputs == 3 ? kColours[colour_of(g)][o] * 0.125 : 0.125;
     }
   }
   parts[kSynthesisBias].narrow(0, 0, c.hidden).copy_(at::randn({c.hidden}, generator) * 0.3);
   parts[kSynthesisBias].narrow(0, c.hidden, c.outputs).fill_(0.5);
+  if (c.front != Front::plain) {
+    parts[kFrontPlaces] = front_.first_places(picture_, seed).cpu();
+    parts[kFrontShapes] = front_.first_shapes();
+    // Functions start as nothing, as a mean of the colours and their first difference; terms of higher order are there from the start, and the synthesis learns to use them.
+    for (int64_t o = 0; o < c.outputs; ++o) {
+      for (int64_t f = 0; f < c.features; ++f) {
+        const double colour = c.outputs == 3 ? kColours[f % 3][o] : 1;
+        parts[kSynthesisDirect][o * c.inputs() + static_cast<int64_t>(c.grids.size()) + f] = c.front == Front::rbf ? 0.125 * colour : 0.02;
+      }
+    }
+  }
   weights_ = at::cat(parts).to(picture_.device());
 }
 
@@ -265,11 +277,12 @@ at::Tensor Fit::picture_of(const at::Tensor& latents, const at::Tensor& weights)
     u = joined.size() == 1 ? joined[0] : at::cat(joined);
   }
   u = u.reshape({grid_count, pixels_});
+  if (c.front != Front::plain) u = at::cat({u, front_.forward(u, part(weights, kFrontPlaces), part(weights, kFrontShapes), part(weights, kFrontValues))});
   const int64_t n = c.hidden, o = c.outputs;
   const at::Tensor bias = part(weights, kSynthesisBias), none = at::zeros({o}, bias.options());
-  const at::Tensor first = part(weights, kSynthesisFirst).view({n, grid_count}), first_bias = bias.narrow(0, 0, n);
+  const at::Tensor first = part(weights, kSynthesisFirst).view({n, c.inputs()}), first_bias = bias.narrow(0, 0, n);
   const at::Tensor last = part(weights, kSynthesisLast).view({o, n}), last_bias = bias.narrow(0, n, o);
-  const at::Tensor direct = part(weights, kSynthesisDirect).view({o, grid_count});
+  const at::Tensor direct = part(weights, kSynthesisDirect).view({o, c.inputs()});
   at::Tensor y = own_loops_ ? dense_cpu(u, first, first_bias, last, direct, last_bias)
                             : tall_linear(last, tall_linear(first, u, first_bias, true), last_bias) + tall_linear(direct, u, none);
   const at::Tensor kernels = part(weights, kSynthesisKernel).view({-1, o, o * 9}), kernel_bias = bias.narrow(0, n + o, c.residuals * o).view({-1, o});
@@ -353,7 +366,7 @@ int Fit::largest_shift(PartName name) const {
 void Fit::choose_shifts(bool thorough) {
   const at::NoGradGuard no_grad;
   const at::Tensor latents = at::round(latents_);
-  constexpr int kUsual[kParts] = {6, 6, 6, 6, 7, 6, 7, 8, 8, 7};
+  constexpr int kUsual[kParts] = {6, 6, 6, 6, 7, 6, 7, 8, 8, 7, 5, 4, 6};
   for (size_t p = 0; p < kParts; ++p) shifts_[p] = std::min(kUsual[p] + (thorough ? 3 : 0), largest_shift(static_cast<PartName>(p)));
   update_units();
   for (int p = 0; p < kParts && thorough; ++p) {

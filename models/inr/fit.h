@@ -15,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "models/inr/front_layers.h"
 #include "models/inr/grids.h"
 #include "models/inr/network.h"
 
@@ -111,6 +112,7 @@ class Fit {
   at::Tensor units_;                          // [M]: 2^-shift of each weight
   at::Tensor spatial_places_, coarse_places_; // one-hot matrices that put weights into kernels
   at::Tensor cubic_;                          // [4]
+  FrontLayers front_;
   at::Tensor part_means_, part_counts_;       // [kParts, M] that averages each part, [kParts]
   at::Tensor best_latents_, best_weights_, best_cost_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/inr/symbol_coder.h"
+#include "models/time_limit.h"
 
 namespace tessera::models::inr {
 namespace {
@@ -47,6 +48,7 @@ class Walk {
     }
     alignas(32) int16_t x[kInputRoom] = {};
     for (int64_t row = 0; row < shape.height; ++row) {
+      check_time();
       int16_t* here = plane.at(row, 0);
       for (int64_t column = 0; column < shape.width; ++column, ++here) {
         for (int i = 0; i < config_.spatial; ++i) x[i] = here[near[i]];

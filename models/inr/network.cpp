@@ -16,11 +16,14 @@ int64_t part_size(const Config& c, PartName part) {
     case kContextLast: return int64_t{c.width + c.context()} * 2;
     case kContextBias: return 2 * c.width + 2 + grids;
     case kUpsampling: return int64_t{c.steps()} * 4;
-    case kSynthesisFirst: return c.hidden * grids;
+    case kSynthesisFirst: return int64_t{c.hidden} * c.inputs();
     case kSynthesisLast: return int64_t{c.outputs} * c.hidden;
-    case kSynthesisDirect: return c.outputs * grids;
+    case kSynthesisDirect: return int64_t{c.outputs} * c.inputs();
     case kSynthesisKernel: return int64_t{c.residuals} * c.outputs * c.outputs * 9;
     case kSynthesisBias: return c.hidden + c.outputs + int64_t{c.residuals} * c.outputs;
+    case kFrontPlaces: return c.front == Front::rbf ? 2 * c.cells() : c.features * grids;
+    case kFrontShapes: return c.front == Front::rbf ? 3 * c.cells() : 0;
+    case kFrontValues: return c.features * c.cells();
     case kParts: break;
   }
   return 0;

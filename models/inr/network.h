@@ -15,20 +15,25 @@
 
 namespace tessera::models::inr {
 
-// In storage order. C: context, H: width, G: grids, S: steps of upsampling, N: hidden, O: outputs, R: residual layers.
+// In storage order. C: context, H: width, G: grids, I: inputs of the synthesis, S: steps of upsampling, N: hidden, O: outputs, R: residual layers, F: features, L: cells.
 enum PartName : uint8_t {
   kContextFirst,    // [C][H]
   kContextSecond,   // [H][H]: [in][out]
   kContextLast,     // [H + C][2]: from the second layer and straight from the context, to the mean and the scale
   kContextBias,     // [H] first, [H] second, [2] last, [G] of each grid's scale
   kUpsampling,      // [S][4]: difference from kCubic, coarsest step first
-  kSynthesisFirst,  // [N][G]
+  kSynthesisFirst,  // [N][I]
   kSynthesisLast,   // [O][N]
-  kSynthesisDirect, // [O][G]
+  kSynthesisDirect, // [O][I]
   kSynthesisKernel, // [R][O][O][3][3]: [out][in]
   kSynthesisBias,   // [N] first, [O] last, [R][O] kernels
+  kFrontPlaces,     // rbf: [L][2], metric: [F][G]; without a front end these three are not in the stream
+  kFrontShapes,     // rbf: [L][3]
+  kFrontValues,     // [F][L]
   kParts
 };
+inline constexpr int kPlainParts = kFrontPlaces;
+inline int stored_parts(const Config& config) { return config.front == Front::plain ? kPlainParts : kParts; }
 
 // Taps of an upsampled sample that lies a quarter before sample i, on i - 2 .. i + 1 (Keys' cubic); mirrored for a quarter behind it.
 inline constexpr float kCubic[4] = {-3.0f / 128, 29.0f / 128, 111.0f / 128, -9.0f / 128};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/inr/front.h"
 #include "models/inr/pixel_kernels.h"
 #include "models/parallel.h"
 
@@ -122,13 +123,18 @@ std::vector<float> synthesise(const Network& network, const std::vector<Plane>& 
   const int outputs = c.outputs;
   Map y(outputs, {height, width});
   const float* const biases = floats[kSynthesisBias];
+  const FrontEnd front(network, height, width);
   parallel(height, kRows, [&](int64_t begin, int64_t end) {
-    const float* u[kMaxGrids];
+    const float* u[kMaxInputs];
+    float* added[kMaxInputs];
+    std::vector<float> features(static_cast<size_t>(c.features * width));
+    for (int64_t f = 0; f < c.features; ++f) u[grids + f] = added[f] = features.data() + f * width;
     float* out[3];
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t g = 0; g < grids; ++g) u[g] = map.row(g, row);
+      front.row(row, u, added);
       for (int o = 0; o < outputs; ++o) out[o] = y.row(o, row);
-      kernels.dense(u, static_cast<int>(grids), width, floats[kSynthesisFirst], biases, c.hidden, floats[kSynthesisLast], floats[kSynthesisDirect],
+      kernels.dense(u, c.inputs(), width, floats[kSynthesisFirst], biases, c.hidden, floats[kSynthesisLast], floats[kSynthesisDirect],
                     biases + c.hidden, outputs, out);
       for (int o = 0; o < outputs; ++o) y.repeat_edges(o, row);
     }

@@ -37,22 +37,48 @@ TESSERA_INLINE float sum_of(const Wide& v) {
   return s;
 }
 
+// Vectors of one register, floats and integers; larger ones are slow where GCC keeps them in memory.
+struct Vector16 {
+  using F = float __attribute__((vector_size(16), aligned(4)));
+  using I = int32_t __attribute__((vector_size(16), aligned(4)));
+};
+struct Vector32 {
+  using F = float __attribute__((vector_size(32), aligned(4)));
+  using I = int32_t __attribute__((vector_size(32), aligned(4)));
+};
+struct Vector64 {
+  using F = Wide;
+  using I = WideInt;
+};
+
+template <class V>
+TESSERA_INLINE typename V::F choose(const typename V::I& mask, const typename V::F& a, const typename V::F& b) {
+  using I = typename V::I;
+  return reinterpret_cast<typename V::F>((mask & reinterpret_cast<I>(a)) | (~mask & reinterpret_cast<I>(b)));
+}
+
 // e^x for x in -80..80, relative error below 1e-6 (Cody and Waite's reduction, a polynomial of degree 6).
-TESSERA_INLINE Wide wide_exp(Wide x) {
-  x = wide_min(wide_max(x, wide(-80)), wide(80));
-  const Wide t = x * 1.4426950408889634f;
-  const WideInt n = __builtin_convertvector(t + select(t >= Wide{}, wide(0.5f), wide(-0.5f)), WideInt);
-  const Wide k = __builtin_convertvector(n, Wide);
-  const Wide r = (x - k * 0.693359375f) - k * -2.12194440e-4f;
-  Wide p = wide(1.0f / 720);
+template <class V>
+TESSERA_INLINE typename V::F exp_of(typename V::F x) {
+  using F = typename V::F;
+  using I = typename V::I;
+  const F zero{}, most = zero + 80.0f, half = zero + 0.5f;
+  x = choose<V>(x > -most, x, -most);
+  x = choose<V>(x < most, x, most);
+  const F t = x * 1.4426950408889634f;
+  const I n = __builtin_convertvector(t + choose<V>(t >= zero, half, -half), I);
+  const F k = __builtin_convertvector(n, F);
+  const F r = (x - k * 0.693359375f) - k * -2.12194440e-4f;
+  F p = zero + 1.0f / 720;
   p = p * r + 1.0f / 120;
   p = p * r + 1.0f / 24;
   p = p * r + 1.0f / 6;
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  return p * reinterpret_cast<Wide>((n + 127) << 23);
+  return p * reinterpret_cast<F>((n + 127) << 23);
 }
+TESSERA_INLINE Wide wide_exp(const Wide& x) { return exp_of<Vector64>(x); }
 
 // ln x for normal positive x, absolute error below 1e-6 near 1 (Cephes' logf).
 TESSERA_INLINE Wide wide_log(const Wide& x) {

@@ -7,126 +7,19 @@
 #include <limits>
 #include <vector>
 
-#include "models/clones.h"
 #include "models/parallel.h"
+#include "models/video/search_planes.h"
 
 namespace tessera::models {
 namespace {
 
 constexpr int kBlock = 16;
-constexpr int kMargin = 48;  // samples around the reference planes; vectors that point further out are clamped to it
 constexpr float kNever = std::numeric_limits<float>::max();
 
 struct Vector {
   int x = 0, y = 0;  // quarter samples
   bool operator==(const Vector&) const = default;
 };
-
-// A plane of 8-bit samples with repeated edges.
-struct Padded {
-  int width = 0, height = 0, stride = 0;
-  std::vector<uint8_t> samples;
-  const uint8_t* at(int x, int y) const { return samples.data() + static_cast<int64_t>(y + kMargin) * stride + x + kMargin; }
-};
-
-Padded padded(const float* plane, int width, int height) {
-  Padded p{width, height, width + 2 * kMargin, {}};
-  p.samples.resize(static_cast<size_t>(p.stride) * static_cast<size_t>(height + 2 * kMargin));
-  parallel(height + 2 * kMargin, 32, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* from = plane + std::clamp<int64_t>(row - kMargin, 0, height - 1) * width;
-      uint8_t* to = p.samples.data() + row * p.stride;
-      for (int x = 0; x < width; ++x) to[kMargin + x] = static_cast<uint8_t>(std::clamp(from[x], 0.f, 1.f) * 255.f + 0.5f);
-      std::fill(to, to + kMargin, to[kMargin]);
-      std::fill(to + kMargin + width, to + p.stride, to[kMargin + width - 1]);
-    }
-  });
-  return p;
-}
-
-Padded quarter_size(const Padded& p) {
-  std::vector<float> small(static_cast<size_t>(p.width / 4) * static_cast<size_t>(p.height / 4));
-  for (int y = 0; y < p.height / 4; ++y) {
-    for (int x = 0; x < p.width / 4; ++x) {
-      int sum = 0;
-      for (int i = 0; i < 4; ++i) {
-        const uint8_t* row = p.at(4 * x, 4 * y + i);
-        sum += row[0] + row[1] + row[2] + row[3];
-      }
-      small[static_cast<size_t>(y * (p.width / 4) + x)] = static_cast<float>(sum) * (1.0f / (16 * 255));
-    }
-  }
-  return padded(small.data(), p.width / 4, p.height / 4);
-}
-
-// The side is known at compile time: the compiler then makes it of instructions for sums of absolute differences.
-template <int kSide>
-__attribute__((always_inline)) inline int difference_of(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) {
-  int sum = 0;
-  for (int y = 0; y < kSide; ++y) {
-    for (int x = 0; x < kSide; ++x) sum += std::abs(a[y * a_stride + x] - b[y * b_stride + x]);
-  }
-  return sum;
-}
-TESSERA_CLONES() int difference_4(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<4>(a, a_stride, b, b_stride); }
-TESSERA_CLONES() int difference_8(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<8>(a, a_stride, b, b_stride); }
-TESSERA_CLONES() int difference_16(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<16>(a, a_stride, b, b_stride); }
-
-// Four taps of the bicubic kernel with a = -3/4 at each quarter, in 1/128 (the same kernel as warp()'s).
-constexpr int kTaps[4][4] = {{0, 128, 0, 0}, {-14, 112, 34, -4}, {-12, 76, 76, -12}, {-4, 34, 112, -14}};
-
-// n samples between those of a row; `from` begins one before the first. In 1/32 of a sample.
-TESSERA_CLONES() void filter_across(const uint8_t* from, const int* h, int16_t* out, int64_t n) {
-  for (int64_t x = 0; x < n; ++x) out[x] = static_cast<int16_t>((h[0] * from[x] + h[1] * from[x + 1] + h[2] * from[x + 2] + h[3] * from[x + 3]) >> 2);
-}
-
-// n samples between four such rows.
-TESSERA_CLONES() void filter_down(const int16_t* r0, const int16_t* r1, const int16_t* r2, const int16_t* r3, const int* v, uint8_t* out, int64_t n) {
-  for (int64_t x = 0; x < n; ++x) {
-    const int sum = (v[0] * r0[x] + v[1] * r1[x] + v[2] * r2[x] + v[3] * r3[x] + 2048) >> 12;
-    out[x] = static_cast<uint8_t>(std::clamp(sum, 0, 255));
-  }
-}
-
-// What a thread's searches need, kept from frame to frame: making it anew would cost as much as searching (40 MB at 1920 x 1080).
-struct Workspace {
-  std::array<Padded, 16> planes;  // the reference at quarter positions
-  std::vector<int> sums;
-};
-
-Workspace& workspace() {
-  thread_local Workspace w;
-  return w;
-}
-
-// The plane at all quarter positions, [4 * fy + fx]: every candidate of the search is then a plain difference of samples. Within one
-// sample of the margin's end at the top and left, and two at the bottom and right, nothing is filled in, and nothing read.
-const std::array<Padded, 16>& quarter_positions(Padded whole) {
-  std::array<Padded, 16>& planes = workspace().planes;
-  for (Padded& p : planes) {
-    p.width = whole.width;
-    p.height = whole.height;
-    p.stride = whole.stride;
-    if (&p != planes.data()) p.samples.resize(whole.samples.size());
-  }
-  const int64_t stride = whole.stride, rows = whole.height + 2 * kMargin, n = stride - 3;
-  constexpr int64_t band = 16;
-  parallel(rows - 3, band, [&](int64_t begin, int64_t end) {
-    std::vector<int16_t> across(static_cast<size_t>((end - begin + 3) * stride));
-    for (size_t fx = 0; fx < 4; ++fx) {
-      for (int64_t y = begin; y < end + 3; ++y) filter_across(whole.samples.data() + y * stride, kTaps[fx], across.data() + (y - begin) * stride, n);
-      for (size_t fy = fx == 0 ? 1 : 0; fy < 4; ++fy) {
-        uint8_t* to = planes[4 * fy + fx].samples.data();
-        for (int64_t y = begin; y < end; ++y) {
-          const int16_t* r = across.data() + (y - begin) * stride;
-          filter_down(r, r + stride, r + 2 * stride, r + 3 * stride, kTaps[fy], to + (y + 1) * stride + 1, n);
-        }
-      }
-    }
-  });
-  planes[0] = std::move(whole);
-  return planes;
-}
 
 // Bits of a residual component, as search_vectors() counts them: 2 log2(1 + |d|) + 1/2.
 float component_bits(int d) {
@@ -140,8 +33,6 @@ float component_bits(int d) {
 }
 
 float rough_bits(Vector v, Vector predicted) { return component_bits(v.x - predicted.x) + component_bits(v.y - predicted.y); }
-
-int median(int a, int b, int c) { return std::max(std::min(a, b), std::min(std::max(a, b), c)); }
 
 // One picture's search. Blocks are visited row by row, twice or more: the second visit knows all its neighbours.
 class Search {
@@ -187,7 +78,8 @@ class Search {
   void exhaustive() {
     const Padded small = quarter_size(current_);
     const int reach = static_cast<int>(std::min<int64_t>(options_.reach / 4, kMargin - 4)), steps = 2 * reach + 1, n = steps * steps;
-    std::vector<int>& sums = workspace().sums;
+    thread_local std::vector<int> kept;  // from frame to frame
+    std::vector<int>& sums = kept;
     sums.resize(static_cast<size_t>(w_) * static_cast<size_t>(h_) * static_cast<size_t>(n));
     parallel(h_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t y = begin; y < end; ++y) {
@@ -242,7 +134,7 @@ class Search {
     if (y == 0) return x > 0 ? of(x - 1, y) : Vector{};
     const Vector top = of(x, y - 1), left = x > 0 ? of(x - 1, y) : top;
     const Vector corner = x + 1 < w_ ? of(x + 1, y - 1) : x > 0 ? of(x - 1, y - 1) : top;
-    return {median(left.x, top.x, corner.x), median(left.y, top.y, corner.y)};
+    return {coloured::median(left.x, top.x, corner.x), coloured::median(left.y, top.y, corner.y)};
   }
 
   void refine(int x, int y, int first, const std::vector<Vector>& before, bool first_visit) {

@@ -1,8 +1,11 @@
 #include "models/video/motion_search.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
+#include "models/ops.h"
+#include "models/video/coloured_search.h"
 #include "models/video/cpu_search.h"
 
 namespace tessera::models {
@@ -141,8 +144,14 @@ at::Tensor quarter_stage(const at::Tensor& current, const at::Tensor& reference,
 
 }  // namespace
 
+bool gpu_search_is_good() { return cuda_kernels().search_vectors != nullptr; }
+
 VectorField search_vectors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options) {
-  return (current.is_cpu() ? search_vectors_cpu : search_vectors_by_tensors)(current, reference, penalty, options);
+  if (current.is_cpu()) return search_vectors_cpu(current, reference, penalty, options);
+  if (!gpu_search_is_good()) return search_vectors_by_tensors(current, reference, penalty, options);
+  const int64_t reach = std::min<int64_t>(options.reach / 4, coloured::kMargin - 4);
+  auto [coarse, delta] = cuda_kernels().search_vectors(current, reference, penalty, reach, coloured_rounds(options), options.quarters, options.diagonals);
+  return {coarse, delta};
 }
 
 VectorField search_vectors_by_tensors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options) {

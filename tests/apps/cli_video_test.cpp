@@ -4,11 +4,15 @@
 
 #include <cmath>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "bitstream/file.h"
+#include "data/audio_reader.h"
 #include "data/video_reader.h"
 #include "data/video_writer.h"
 #include "tests/apps/run_program.h"
+#include "tests/codec/sounds.h"
 #include "tests/codec/videos.h"
 #include "tests/data/temporary_folder.h"
 
@@ -208,6 +212,131 @@ TEST_F(CliVideo, MatroskaHoldsTheSamePackets) {
   EXPECT_EQ(other.code, 13) << other.err;
   EXPECT_EQ(other.error_lines(), 1u);
   expect_nothing_left("c.y4m");
+}
+
+// The sound of a video in its file: coded beside the frames, and back into a player's file.
+class CliVideoSound : public CliVideo {
+ protected:
+  CliVideoSound() { write_weights(folder_.folder()); }
+
+  // A second of 12 frames; a click at 0.25 and 0.75 s.
+  std::string source(const std::string& name, uint32_t channels) const {
+    const Clip clip = moving_clip(48, 48, 12);
+    media::VideoWriterOptions o;
+    o.format = {48, 48, media::Chroma::yuv420, 8};
+    o.time_base = {1, 12};
+    o.frame_rate = {12, 1};
+    o.lossless = name.ends_with(".mkv");
+    o.sound = media::VideoSound{8000, channels, 0};
+    auto writer = media::VideoWriter::open(folder_.path(name), o);
+    EXPECT_TRUE(writer) << writer.status().message();
+    std::vector<float> sound(8000 * channels, 0.0f);
+    for (const size_t at : {2000u, 6000u}) std::fill_n(sound.begin() + static_cast<ptrdiff_t>(at * channels), 40 * channels, 0.8f);
+    for (size_t i = 0; i < 12; ++i) {
+      media::VideoFrame frame;
+      frame.format = o.format;
+      frame.samples = clip.frames[i];
+      frame.time = static_cast<int64_t>(i);
+      EXPECT_TRUE(writer->write(frame).ok());
+    }
+    EXPECT_TRUE(writer->write_sound(sound).ok());
+    EXPECT_TRUE(writer->finish().ok());
+    return folder_.path(name);
+  }
+
+  static std::vector<float> sound_of(const std::string& path) {
+    auto reader = media::AudioReader::open(path, {8000, 1});
+    if (!reader) return {};
+    std::vector<float> samples(20000);
+    const auto count = reader->read(samples);
+    EXPECT_TRUE(count) << count.status().message();
+    samples.resize(count ? *count : 0);
+    return samples;
+  }
+};
+
+TEST_F(CliVideoSound, ThereAndBack) {
+  for (const uint32_t channels : {1u, 2u}) {
+    const std::string in = source("in.mkv", channels), stream = folder_.path("v.tsr");
+    const Outcome encoded = run({"encode", in, stream, "--sound-bitrate", "3200", "--keyint", "5"});
+    ASSERT_EQ(encoded.code, 0) << encoded.err;
+    EXPECT_NE(encoded.err.find(channels == 1 ? "sound by speech" : "sound by sound"), std::string::npos) << encoded.err;
+    const auto info = nlohmann::json::parse(run({"info", "--check", "--json", stream}).out);
+    EXPECT_EQ(info["sound"], channels == 1 ? "speech" : "sound");
+    EXPECT_GT(info["sections"]["sound"].get<int>(), 200);
+    EXPECT_EQ(info["frames"], 12);
+    EXPECT_EQ(info["key_frames"], 3);
+    ASSERT_EQ(run({"verify", stream}).code, 0);
+    for (const char* out : {"o.mkv", "o.mp4"}) {
+      const Outcome decoded = run({"decode", stream, folder_.path(out)});
+      ASSERT_EQ(decoded.code, 0) << decoded.err;
+      EXPECT_EQ(read(folder_.path(out)).frames.size(), 12u);
+      EXPECT_NEAR(static_cast<double>(sound_of(folder_.path(out)).size()), 8000, 1100) << out;
+    }
+    // As the stream of sound alone decodes: only the way through the file differs.
+    ASSERT_EQ(run({"encode", in, folder_.path("s.tsr"), "--model", channels == 1 ? "speech" : "sound", "--bitrate", "3200"}).code, 0);
+    ASSERT_EQ(run({"decode", folder_.path("s.tsr"), folder_.path("s.wav")}).code, 0);
+    EXPECT_EQ(sound_of(folder_.path("s.wav")).size(), sound_of(folder_.path("o.mkv")).size());
+    ASSERT_EQ(run({"decode", stream, folder_.path("silent.mkv"), "--no-sound"}).code, 0);
+    EXPECT_TRUE(sound_of(folder_.path("silent.mkv")).empty());
+    ASSERT_EQ(run({"decode", stream, folder_.path("o.y4m")}).code, 0);
+    // The frames are those of a stream without sound.
+    ASSERT_EQ(run({"encode", in, folder_.path("n.tsr"), "--no-sound", "--keyint", "5"}).code, 0);
+    EXPECT_FALSE(nlohmann::json::parse(run({"info", "--json", folder_.path("n.tsr")}).out).contains("sound"));
+    ASSERT_EQ(run({"decode", folder_.path("n.tsr"), folder_.path("n.y4m")}).code, 0);
+    EXPECT_EQ(text_of(folder_.path("n.y4m")), text_of(folder_.path("o.y4m")));
+  }
+}
+
+TEST_F(CliVideoSound, MatroskaCopiesItAndGivesItBack) {
+  const std::string in = source("in.mkv", 2);
+  const Outcome encoded = run({"encode", in, folder_.path("v.tsr.mkv")});
+  ASSERT_EQ(encoded.code, 0) << encoded.err;
+  EXPECT_NE(encoded.err.find("sound copied"), std::string::npos) << encoded.err;
+  ASSERT_EQ(run({"decode", folder_.path("v.tsr.mkv"), folder_.path("o.mkv")}).code, 0);
+  EXPECT_EQ(sound_of(folder_.path("o.mkv")), sound_of(in));
+  ASSERT_EQ(run({"encode", in, folder_.path("n.tsr.mkv"), "--no-sound"}).code, 0);
+  EXPECT_TRUE(sound_of(folder_.path("n.tsr.mkv")).empty());
+}
+
+TEST_F(CliVideoSound, DamageCostsNoFrame) {
+  const std::string stream = folder_.path("v.tsr");
+  ASSERT_EQ(run({"encode", source("in.mkv", 2), stream, "--sound-bitrate", "3200"}).code, 0);
+  std::string bytes = text_of(stream);
+  const auto file = bitstream::parse_file({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  ASSERT_TRUE(file);
+  ASSERT_GE(file->companions.size(), 2u);
+  const auto place = reinterpret_cast<const char*>(file->companions[1].data()) - bytes.data();
+  bytes[static_cast<size_t>(place) + 9] = static_cast<char>(bytes[static_cast<size_t>(place) + 9] ^ 0x20);
+  put("bad.tsr", bytes);
+  const Outcome decoded = run({"decode", folder_.path("bad.tsr"), folder_.path("o.mkv")});
+  EXPECT_EQ(decoded.code, 12) << decoded.err;
+  EXPECT_EQ(decoded.err.find("concealed"), std::string::npos) << decoded.err;
+  EXPECT_EQ(read(folder_.path("o.mkv")).frames.size(), 12u);
+  EXPECT_EQ(run({"verify", folder_.path("bad.tsr")}).code, 12);
+}
+
+TEST_F(CliVideoSound, WithoutTheModelOfSound) {
+  const std::string in = source("in.mkv", 2), stream = folder_.path("v.tsr");
+  ASSERT_EQ(run({"encode", in, stream, "--sound-bitrate", "3200"}).code, 0);
+  std::filesystem::remove(folder_.path("sound.safetensors"));
+  const Outcome decoded = run({"decode", stream, folder_.path("o.mkv")});
+  EXPECT_EQ(decoded.code, 15) << decoded.err;
+  expect_nothing_left("o.mkv");
+  EXPECT_EQ(run({"decode", stream, folder_.path("o.mkv"), "--no-sound"}).code, 0);
+  const Outcome left_out = run({"encode", in, folder_.path("w.tsr")});
+  EXPECT_EQ(left_out.code, 0) << left_out.err;
+  EXPECT_NE(left_out.err.find("sound left out"), std::string::npos) << left_out.err;
+  EXPECT_EQ(run({"encode", in, folder_.path("x.tsr"), "--sound-bitrate", "3200"}).code, 15);
+}
+
+TEST_F(CliVideoSound, TheRateIsOfTheWholeFile) {
+  const std::string in = source("in.mkv", 2);
+  const Outcome greedy = run({"encode", in, folder_.path("v.tsr"), "--bitrate", "3k", "--sound-bitrate", "3200"});
+  EXPECT_EQ(greedy.code, 18) << greedy.err;
+  EXPECT_EQ(greedy.error_lines(), 1u);
+  expect_nothing_left("v.tsr");
+  EXPECT_EQ(run({"encode", in, folder_.path("v.tsr"), "--no-sound", "--sound-bitrate", "3200"}).code, 2);
 }
 
 TEST_F(CliVideo, CutOffStreamsGiveWhatIsThere) {

@@ -51,11 +51,13 @@ struct Seen {
   std::vector<Bytes> packets;
   std::vector<uint64_t> lost;  // by place: how many before packet i
   uint64_t total_lost = 0, damages = 0;
+  std::vector<Bytes> companions;
   Status end;
 };
 
-Seen read(const Bytes& bytes, size_t piece) {
+Seen read(const Bytes& bytes, size_t piece, bool companions = false) {
   StreamReader reader;
+  if (companions) reader.want_companions();
   Seen seen;
   size_t at = 0;
   for (size_t guard = 0; guard < 10 * bytes.size() + 100; ++guard) {
@@ -78,6 +80,9 @@ Seen read(const Bytes& bytes, size_t piece) {
         EXPECT_FALSE(event.damage.ok());
         seen.total_lost += event.lost;
         ++seen.damages;
+        break;
+      case StreamReader::Kind::companion:
+        seen.companions.emplace_back(event.bytes.begin(), event.bytes.end());
         break;
       case StreamReader::Kind::end:
         seen.end = event.damage;
@@ -248,6 +253,75 @@ TEST(StreamReader, VideoGoesOnBehindDamage) {
   const Seen cut = read(bytes, 333);
   EXPECT_EQ(cut.packets.size(), 37u);
   EXPECT_EQ(cut.total_lost, 3u);
+}
+
+// The same video with a companion before every third frame: "piece 0", "piece 3" and so on.
+Stream with_companions(const Stream& video) {
+  Stream out;
+  out.header = video.header;
+  ByteWriter bytes;
+  bytes.bytes(std::span(video.bytes).first(video.header));
+  for (size_t i = 0; i < video.starts.size(); ++i) {
+    const std::string text = "piece " + std::to_string(i);
+    Packet packet;
+    packet.kind = PacketKind::companion;
+    packet.payload = {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+    if (i % 3 == 0) {
+      out.starts.push_back(bytes.size());
+      EXPECT_TRUE(write_packet(bytes, packet).ok());
+    }
+    const size_t end = i + 1 < video.starts.size() ? video.starts[i + 1] : video.bytes.size();
+    bytes.bytes(std::span(video.bytes).subspan(video.starts[i], end - video.starts[i]));
+  }
+  out.bytes = bytes.take();
+  return out;
+}
+
+TEST(StreamReader, CompanionsAreGivenToThoseWhoAsk) {
+  const Stream plain = sample_video(20), stream = with_companions(plain);
+  const Seen frames = read(plain.bytes, 100);
+  for (const size_t piece : {1u, 100u, 100000u}) {
+    const Seen deaf = read(stream.bytes, piece), seen = read(stream.bytes, piece, true);
+    EXPECT_TRUE(deaf.companions.empty());
+    for (const Seen& s : {deaf, seen}) {
+      EXPECT_EQ(s.packets, frames.packets);
+      EXPECT_TRUE(s.end.ok()) << s.end.message();
+      EXPECT_EQ(s.damages, 0u);
+    }
+    ASSERT_EQ(seen.companions.size(), 7u);
+    EXPECT_EQ(std::string(seen.companions[2].begin(), seen.companions[2].end()), "piece 6");
+  }
+  const auto file = parse_file(stream.bytes);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->packets.size(), 20u);
+  EXPECT_EQ(file->companions.size(), 7u);
+}
+
+TEST(StreamReader, ADamagedCompanionCostsNoFrame) {
+  const Stream stream = with_companions(sample_video(20));
+  for (const size_t victim : {0u, 3u, 6u}) {
+    Bytes bytes = stream.bytes;
+    bytes[stream.starts[victim] + 4] ^= 0x10;
+    const Seen seen = read(bytes, 77, true);
+    EXPECT_EQ(seen.packets.size(), 20u);
+    EXPECT_EQ(seen.companions.size(), 6u);
+    EXPECT_EQ(seen.total_lost, 0u);
+    EXPECT_EQ(seen.damages, 1u);
+  }
+}
+
+// Streams of sound have no sound beside them: such a packet is one of a later version.
+TEST(StreamReader, CompanionsOfSoundAreSkipped) {
+  Stream stream = sample(3);
+  ByteWriter out;
+  out.bytes(stream.bytes);
+  Packet packet;
+  packet.kind = PacketKind::companion;
+  ASSERT_TRUE(write_packet(out, packet).ok());
+  const Seen seen = read(out.take(), 50, true);
+  EXPECT_EQ(seen.packets.size(), 3u);
+  EXPECT_TRUE(seen.companions.empty());
+  EXPECT_TRUE(seen.end.ok());
 }
 
 TEST(StreamReader, VideoPayloadsAreBoundedByThePicture) {

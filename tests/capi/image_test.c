@@ -175,6 +175,14 @@ static void options_are_obeyed(void) {
   CHECK_CODE(TSR_LIMIT, error, tsr_image_decoder_decode(decoder, stream, size, &image, NULL, &error));
   tsr_image_decoder_free(decoder);
   tsr_image_decoder_options_init(&decoding, sizeof decoding);
+  CHECK(decoding.max_seconds == 0);
+  decoding.max_seconds = 1e-9;
+  CHECK_CODE(TSR_OK, error, tsr_image_decoder_create(&decoding, &decoder, &error));
+  CHECK_CODE(TSR_LIMIT, error, tsr_image_decoder_decode(decoder, stream, size, &image, NULL, &error));
+  tsr_image_decoder_free(decoder);
+  decoding.max_seconds = -1;
+  CHECK_CODE(TSR_INVALID_ARGUMENT, error, tsr_image_decoder_create(&decoding, &decoder, &error));
+  tsr_image_decoder_options_init(&decoding, sizeof decoding);
   decoding.weights_dir = "/there/is/no/such/folder";
   CHECK_CODE(TSR_OK, error, tsr_image_decoder_create(&decoding, &decoder, &error));
   CHECK_CODE(TSR_MODEL_MISSING, error, tsr_image_decoder_decode(decoder, stream, size, &image, NULL, &error));

@@ -28,7 +28,7 @@ class Audio : public testing::Test {
     o.weights_dir = folder->folder();
     return o;
   }
-  static AudioDecoderOptions decoding(bool symbols_only = false) { return {folder->folder(), symbols_only}; }
+  static AudioDecoderOptions decoding(bool symbols_only = false) { return {.weights_dir = folder->folder(), .symbols_only = symbols_only}; }
 
   static constexpr uint32_t kRate = 8000;
   static TemporaryFolder* folder;
@@ -108,6 +108,19 @@ TEST_F(Audio, SymbolsAloneCanBeProved) {
   EXPECT_TRUE(decoded(decoding(true), stream, {}, &report).empty());
   EXPECT_EQ(report.symbol_checksum, stream.report.symbol_checksum);
   EXPECT_GT(report.indices, 0u);
+}
+
+TEST_F(Audio, TimeIsOver) {
+  const AudioStream stream = encoded(options(), voice(kRate, 1, 8000));
+  AudioDecoderOptions o = decoding();
+  o.max_seconds = 1e-9;
+  auto decoder = AudioDecoder::create(o);
+  ASSERT_TRUE(decoder->open(stream.header).ok());  // the clock starts here
+  for (const AudioPacket& packet : stream.packets) EXPECT_EQ(decoder->send(packet.bytes).code(), ErrorCode::limit);
+  EXPECT_EQ(decoder->lost(1).code(), ErrorCode::limit);
+  EXPECT_FALSE(decoder->receive());
+  o.max_seconds = 3600;
+  EXPECT_EQ(decoded(o, stream).size(), 8000u);
 }
 
 TEST_F(Audio, SilenceAndNoiseAndBadSamples) {

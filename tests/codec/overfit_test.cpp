@@ -45,6 +45,24 @@ TEST(Overfit, ChannelsAndDepths) {
   }
 }
 
+TEST(Overfit, FrontEndsByName) {
+  const Picture picture = photo(70, 40);
+  for (const char* front : {"plain", "rbf", "metric"}) {
+    EncoderOptions options = overfit(40, 1);
+    options.fit_front = front;
+    Report coded, read;
+    const Bytes stream = encoded(picture, options, {}, &coded);
+    EXPECT_GT(psnr(picture, decoded(stream, kNoWeights, &read)), 22) << front;
+    EXPECT_EQ(coded.symbol_checksum, read.symbol_checksum) << front;
+    const auto info = inspect(stream, "/nonexistent");
+    ASSERT_TRUE(info) << info.status().message();
+    EXPECT_LE(info->decode_kmac_per_pixel, 2) << front;
+  }
+  EncoderOptions options = overfit();
+  options.fit_front = "grid";
+  EXPECT_EQ(ImageEncoder::create(options).status().code(), ErrorCode::invalid_argument);
+}
+
 TEST(Overfit, TheSameBytesEveryTime) {
   const Picture picture = photo(40, 40);
   EXPECT_EQ(encoded(picture, overfit()), encoded(picture, overfit()));
@@ -168,8 +186,10 @@ TEST(Overfit, TheStreamDescribesItself) {
 
 class OverfitDamage : public testing::Test {
  protected:
-  OverfitDamage() {
-    stream_ = encoded(photo(40, 24, 4), overfit(20), {}, &report_);
+  explicit OverfitDamage(const char* front = "plain") {
+    EncoderOptions options = overfit(20);
+    options.fit_front = front;
+    stream_ = encoded(photo(40, 24, 4), options, {}, &report_);
     file_ = *bs::parse_file(stream_);
     const auto view = file_.packets[0].packet.payload;
     payload_.assign(view.begin(), view.end());
@@ -241,6 +261,22 @@ TEST_F(OverfitDamage, EveryValueOfTheNetworksFirstBytes) {
   const Bytes network = content_of(bs::SectionTag::network);
   for (size_t at = 0; at < 40; ++at) {
     for (int value = 0; value < 256; ++value) {
+      Bytes changed = network;
+      changed[at] = static_cast<uint8_t>(value);
+      expect_error_or_proof(with_payload(replaced(bs::SectionTag::network, changed), file_.header), "byte " + std::to_string(at) + " = " + std::to_string(value));
+    }
+  }
+}
+
+struct OverfitFrontDamage : OverfitDamage {
+  OverfitFrontDamage() : OverfitDamage("rbf") {}
+};
+
+// Kind, features, rows and columns of the front end are among them.
+TEST_F(OverfitFrontDamage, ValuesOfTheNetworksFirstBytes) {
+  const Bytes network = content_of(bs::SectionTag::network);
+  for (size_t at = 0; at < 60; ++at) {
+    for (const int value : {0, 1, 2, 3, 7, 16, 63, 64, 65, 127, 128, 255}) {
       Bytes changed = network;
       changed[at] = static_cast<uint8_t>(value);
       expect_error_or_proof(with_payload(replaced(bs::SectionTag::network, changed), file_.header), "byte " + std::to_string(at) + " = " + std::to_string(value));

@@ -262,6 +262,7 @@ TEST(OverfitVideoConfig, SuitsSizeAndQuality) {
         const auto config = overfit_video_config(height, width, 16, quality, *OverfitVideoIdeas::changed(without));
         EXPECT_FALSE(models::inr::problem(config)) << width << " " << quality << " " << without;
         EXPECT_LE(config.macs(), 5000);
+        EXPECT_LE(config.macs() * width * height, std::max(3e9, 1000.0 * width * height)) << width << " " << quality << " " << without;
         if (*without != '\0') continue;
         EXPECT_GE(models::inr::parameter_count(config), before);
         before = models::inr::parameter_count(config);

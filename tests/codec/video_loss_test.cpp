@@ -227,6 +227,7 @@ TEST_F(VideoLoss, FilesWithDamage) {
           ASSERT_TRUE(decoder->flush().ok());
           running = false;
           break;
+        case StreamReader::Kind::companion:  // not asked for
         case StreamReader::Kind::need_bytes:
           FAIL();
       }

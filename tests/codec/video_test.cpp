@@ -459,6 +459,25 @@ TEST_F(Video, LimitsComeBeforeTheWork) {
   EXPECT_TRUE(VideoDecoder::create(o)->open(stream.header).ok());
 }
 
+TEST_F(Video, TimeIsOver) {
+  const VideoStream stream = encoded(options(), moving_clip(64, 64, 3));
+  for (const int ahead : {0, 2}) {
+    VideoDecoderOptions o = decoding();
+    o.ahead = ahead;
+    o.limits.max_seconds = 1e-9;
+    auto decoder = VideoDecoder::create(o);
+    ASSERT_TRUE(decoder->open(stream.header).ok());  // the clock starts here
+    for (const VideoPacket& packet : stream.packets) {
+      const Status status = decoder->send(packet.bytes);
+      EXPECT_EQ(status.code(), ErrorCode::limit);
+      EXPECT_NE(status.message().find("time limit"), std::string::npos) << status.message();
+    }
+    EXPECT_FALSE(decoder->receive());
+    o.limits.max_seconds = 3600;
+    EXPECT_EQ(decoded(o, stream).size(), 3u);
+  }
+}
+
 TEST_F(Video, ModelsAreListed) {
   const auto models = list_models(folder->folder());
   ASSERT_TRUE(models);

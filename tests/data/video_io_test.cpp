@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
+#include "data/audio_reader.h"
 #include "data/video_reader.h"
 #include "data/video_writer.h"
 #include "tests/data/av_samples.h"
@@ -245,6 +247,53 @@ TEST(VideoIo, UnwritablePlaces) {
     EXPECT_EQ(status.code(), ErrorCode::io) << name;
     EXPECT_NE(status.message().find("No space left"), std::string::npos) << status.message();
   }
+}
+
+// A track of sound beside the frames, in both containers; y4m leaves it out.
+TEST(VideoIo, SoundBesideTheFrames) {
+  const test::TemporaryFolder folder;
+  const std::vector<float> sound = test::tones(24000, 2, 30000);
+  for (const std::string name : {"a.mp4", "a.mkv", "a.y4m"}) {
+    VideoWriterOptions options;
+    options.format = kSmall;
+    options.lossless = name == "a.mkv";
+    options.sound = VideoSound{24000, 2, 0};
+    auto writer = VideoWriter::open(folder.path(name), options);
+    ASSERT_TRUE(writer) << writer.status().message();
+    for (int i = 0; i < 25; ++i) {
+      VideoFrame frame = moving_picture(kSmall, i);
+      frame.time = i;
+      ASSERT_TRUE(writer->write(frame).ok());
+      ASSERT_TRUE(writer->write_sound(std::span(sound).subspan(static_cast<size_t>(i) * 2400, 2400)).ok());
+    }
+    ASSERT_TRUE(writer->finish().ok());
+    EXPECT_EQ(writer->write_sound(sound).code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(load(folder.path(name)).frames.size(), 25u);
+    auto reader = AudioReader::open(folder.path(name));
+    ASSERT_EQ(static_cast<bool>(reader), name != "a.y4m") << name;
+    if (!reader) continue;
+    EXPECT_EQ(reader->sample_rate(), 24000u);
+    EXPECT_EQ(reader->channels(), 2u);
+    EXPECT_NEAR(reader->start(), 0, 0.05);
+    std::vector<float> samples(2 * 40000);
+    const auto count = reader->read(samples);
+    ASSERT_TRUE(count);
+    EXPECT_NEAR(static_cast<double>(*count), 30000, 1100);
+    double error = 0;
+    for (size_t n = 4000; n < 40000; ++n) error = std::max(error, std::abs(static_cast<double>(samples[n] - sound[n])));
+    EXPECT_LT(error, options.lossless ? 1e-4 : 0.1) << name;
+  }
+}
+
+TEST(VideoIo, ImpossibleSoundIsRefused) {
+  const test::TemporaryFolder folder;
+  VideoWriterOptions options;
+  options.format = kSmall;
+  for (const VideoSound& sound : {VideoSound{0, 1, 0}, VideoSound{48000, 0, 0}, VideoSound{48000, 9, 0}, VideoSound{48000, 2, 7}}) {
+    options.sound = sound;
+    EXPECT_EQ(VideoWriter::open(folder.path("a.mp4"), options).status().code(), ErrorCode::invalid_argument);
+  }
+  EXPECT_TRUE(folder.names().empty());
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ TEST(Features, EveryPathDecodesTheSameSymbols) {
   std::string all;
   for (const std::string& feature : used) all += feature + ", ";
   std::printf("%zu streams and %zu golden ones by %zu paths: %s\n", made.size(), golden, paths().size(), all.c_str());
-  for (const char* feature : {"image", "audio", "video", "overfit", "tiles", "metadata", "index", "packet 1", "packet 2", "long checksum", "short checksum", "time stamp",
+  for (const char* feature : {"image", "audio", "video", "overfit", "overfit-video", "tiles", "metadata", "index", "packet 1", "packet 2", "long checksum", "short checksum", "time stamp",
                               "hyperlatents", "latents", "alpha", "checksum", "side", "indices", "frame", "network", "grids", "channels 1", "channels 2", "channels 3",
                               "channels 4", "lanes 1", "lanes 4"}) {
     EXPECT_TRUE(used.contains(feature)) << feature << " is in no stream";

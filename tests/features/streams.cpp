@@ -85,6 +85,18 @@ void add_videos(const std::string& folder, std::vector<FeatureStream>& out) {
       }
     }
   }
+  // Overfitted: the ideas that the stream tells of, with and without checksums, at 8 and 10 bits.
+  for (const char* ideas : {"", "plain", "+sine,+affine"}) {
+    VideoEncoderOptions options;
+    options.model = "overfit-video";
+    options.keyint = 3;
+    options.fit_steps = 5;
+    options.fit_without = ideas;
+    options.checksum = *ideas != '\0';
+    options.threads = 1;
+    options.weights_dir = folder;
+    out.push_back({std::string("overfit-video-") + (*ideas != '\0' ? ideas : "default"), encoded(options, moving_clip(33, 18, 5, *ideas == '+' ? 10 : 8)).bytes()});
+  }
   // Packets whose quality changes.
   VideoEncoderOptions options;
   options.bit_rate = 20000;

@@ -61,7 +61,8 @@ void check(const ParsedFile& file, std::span<const uint8_t> bytes, const Limits&
   TESSERA_REQUIRE(file.header_bytes <= file.bytes_read && file.bytes_read <= bytes.size());
   TESSERA_REQUIRE(inside(file.icc, bytes) && inside(file.exif, bytes) && inside(file.xmp, bytes));
   TESSERA_REQUIRE(file.icc.size() + file.exif.size() + file.xmp.size() <= limits.max_metadata);
-  TESSERA_REQUIRE(file.packets.size() <= limits.max_packets);
+  TESSERA_REQUIRE(file.packets.size() + file.companions.size() <= limits.max_packets);
+  for (const auto& piece : file.companions) TESSERA_REQUIRE(inside(piece, bytes) && piece.size() <= limits.max_payload);
   uint64_t end = file.header_bytes;
   for (const PacketView& view : file.packets) {
     TESSERA_REQUIRE(view.offset >= end && view.size <= bytes.size() - view.offset);

@@ -24,9 +24,10 @@ struct Seen {
 };
 
 // `sizes`: of the pieces, over and over.
-std::vector<Seen> read(std::span<const uint8_t> bytes, std::span<const size_t> sizes) {
+std::vector<Seen> read(std::span<const uint8_t> bytes, std::span<const size_t> sizes, bool companions) {
   std::vector<Seen> events;
   StreamReader reader;
+  if (companions) reader.want_companions();
   size_t at = 0, turn = 0;
   uint64_t position = 0;
   for (;;) {
@@ -59,8 +60,10 @@ void run(fuzz::Input input) {
   }
   const auto bytes = input.rest();
   const size_t all[] = {std::max<size_t>(1, bytes.size())};
-  const auto whole = read(bytes, all);
-  if (!sizes.empty()) TESSERA_REQUIRE(read(bytes, sizes) == whole);
+  for (const bool companions : {true, false}) {
+    if (!sizes.empty()) TESSERA_REQUIRE(read(bytes, sizes, companions) == read(bytes, all, companions));
+  }
+  const auto whole = read(bytes, all, false), more = read(bytes, all, true);
 
   // A file that is right is read without losses, packet by packet.
   const auto file = parse_file(bytes);
@@ -69,7 +72,10 @@ void run(fuzz::Input input) {
   for (const PacketView& view : file->packets) {
     if (view.packet.payload.size() > max_payload) return;
   }
+  // A companion that is larger than the reader allows is damage to it.
+  if (std::ranges::any_of(file->companions, [&](const auto& piece) { return piece.size() > max_payload; })) return;
   TESSERA_REQUIRE(whole.size() == file->packets.size() + 2 && whole.back().damage == ErrorCode::ok);
+  TESSERA_REQUIRE(more.size() == whole.size() + file->companions.size());
   for (size_t i = 0; i < file->packets.size(); ++i) {
     const PacketView& view = file->packets[i];
     TESSERA_REQUIRE(std::ranges::equal(whole[i + 1].bytes, bytes.subspan(static_cast<size_t>(view.offset), static_cast<size_t>(view.size))));

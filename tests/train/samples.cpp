@@ -2,6 +2,9 @@
 
 #include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 #include "apps/tessera-train/video_pack.h"
@@ -68,6 +71,21 @@ void write_picture_pack(const std::string& path) {
   }
   const Status finished = writer->finish();
   if (!finished.ok()) throw std::runtime_error(finished.message());
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+bool exists(const std::string& path) { return std::filesystem::exists(path); }
+
+double value_at(const std::string& log, int step, const std::string& name) {
+  const size_t line = log.find("step " + std::to_string(step) + " "), place = log.find(" " + name + " ", line);
+  if (line == std::string::npos || place == std::string::npos) throw std::runtime_error("the log has no " + name + " of step " + std::to_string(step));
+  return std::stod(log.substr(place + name.size() + 2));
 }
 
 }  // namespace tessera::train::test

@@ -18,4 +18,9 @@ void write_moving_pack(const std::string& path);
 // Two pictures made by code.
 void write_picture_pack(const std::string& path);
 
+std::string text_of(const std::string& path);  // a file's; empty when there is none
+bool exists(const std::string& path);
+// The number behind `name` in a log's line about a step; throws when there is none.
+double value_at(const std::string& log, int step, const std::string& name);
+
 }  // namespace tessera::train::test

@@ -22,7 +22,7 @@ VideoRecipe load(const std::string& text) {
 TEST(VideoRecipe, RoundTrip) {
   const VideoRecipe r = load(R"({"model":"m","config":{"architecture":"motion","latents":64},"ema":0.9,"patterned":0.5,
       "phases":[{"frames":5,"crop":128,"batch":2,"minutes":0.5,"rate_begin":1e-3,"synthetic":0,"skip":3,"drop":0.1,"reach":16,"quarters":false}]})");
-  EXPECT_EQ(r.common.model, "m");
+  EXPECT_EQ(r.model, "m");
   EXPECT_EQ(r.config.latents, 64);
   ASSERT_EQ(r.phases.size(), 1u);
   EXPECT_EQ(r.phases[0].frames, 5);
@@ -62,7 +62,7 @@ TEST(VideoRecipe, ShippedRecipes) {
     const std::string path = std::string(TESSERA_RECIPES) + "/" + p.name + ".json";
     EXPECT_TRUE(is_video_recipe(path));
     const VideoRecipe r = load_video_recipe(path);
-    EXPECT_EQ(r.common.model, p.name);
+    EXPECT_EQ(r.model, p.name);
     const models::Motion network(r.config, models::Motion::Uninitialised{});
     EXPECT_LE(network.decode_macs() / 1000, p.decode_kmacs);
     // Stored as float16, learned scales as float32, matrices of the exact path as int8.

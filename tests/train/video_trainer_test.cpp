@@ -3,9 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 #include "models/video/motion_model.h"
@@ -19,9 +16,9 @@ using tessera::test::TemporaryFolder;
 
 VideoRecipe tiny_recipe() {
   VideoRecipe r;
-  r.common.model = "motion-tiny";
-  r.common.warmup_steps = 4;
-  r.common.ema = 0.8;
+  r.model = "motion-tiny";
+  r.optimizer.warmup_steps = 4;
+  r.optimizer.ema = 0.8;
   models::MotionConfig& c = r.config;
   c.patch_channels = c.trunk_channels = 96;
   c.latents = 64;
@@ -52,25 +49,15 @@ class VideoTrainer : public testing::Test {
     options.run.name = "motion-tiny";
     options.run.log_every = 2;
   }
-  std::string log() const {
-    std::ifstream in(options.run.out + "/log.txt");
-    std::stringstream text;
-    text << in.rdbuf();
-    return text.str();
-  }
+  std::string log() const { return test::text_of(options.run.out + "/log.txt"); }
   const TemporaryFolder folder;
   VideoRunOptions options;
 };
 
-double loss_at(const std::string& log, int step) {
-  const size_t line = log.find("step " + std::to_string(step) + " ");
-  return std::stod(log.substr(log.find("loss", line) + 5));
-}
-
 TEST_F(VideoTrainer, LearnsResumesAndEvaluates) {
   options.run.max_steps = 10;
   ASSERT_EQ(train_video(tiny_recipe(), options), 0);
-  EXPECT_LT(loss_at(log(), 10), loss_at(log(), 2));
+  EXPECT_LT(test::value_at(log(), 10, "loss"), test::value_at(log(), 2, "loss"));
   EXPECT_EQ(log().find("skipped 1"), std::string::npos);  // every gradient was finite
   const auto model = models::load_motion(options.run.out + "/weights.safetensors");
   EXPECT_EQ(model->name, "motion-tiny");

@@ -11,8 +11,9 @@ inline constexpr int64_t kRowBlock = 32;
 inline int64_t whole_blocks(int64_t width) { return (width + kRowBlock - 1) / kRowBlock * kRowBlock; }
 
 struct VideoKernels {
-  // out[o][x] = bias[o] + sum over inputs i, rows ky, columns kx of weights[i][ky][kx][o] rows[i * kernel + ky][x + kx - kernel / 2], o = 0..3; writes whole blocks.
-  void (*convolve)(const float* const* rows, int inputs, int kernel, const float* weights, const float* bias, int64_t width, float* const* out);
+  // out[o][x] = bias[o] + sum over inputs i, rows ky, columns kx of weights[o / 4][i][ky][kx][o % 4] rows[i * kernel + ky][x + kx - kernel / 2]; writes whole
+  // blocks. `outputs` is a multiple of 4.
+  void (*convolve)(const float* const* rows, int inputs, int kernel, const float* weights, const float* bias, int64_t width, int outputs, float* const* out);
   // out[x] = bias + sum of weights[ky][kx] rows[ky][x + kx - 1]
   void (*depthwise)(const float* const rows[3], const float* weights, float bias, int64_t width, float* out);
   // v = v (1 + scale) + shift, then sin v or v sigmoid(1.702 v)

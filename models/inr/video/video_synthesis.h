@@ -28,6 +28,7 @@ class VideoSynthesis {
   struct Layer {
     std::vector<float> convolution, convolution_bias, skip, depthwise, depthwise_bias, pointwise, pointwise_bias;
   };
+  class StageRun;
   std::vector<float> affine_of(int index) const;  // [2 A]
 
   VideoConfig config_;

@@ -70,8 +70,8 @@ TEST(SymbolCoder, AnyNumberComesBack) {
 }
 
 TEST(NetworkCoding, ParametersComeBack) {
-  for (uint32_t seed = 0; seed < 5; ++seed) {
-    Network n = random_network(pyramid(300, 200, seed % 2 ? 1 : 3), seed);
+  for (uint32_t seed = 0; seed < 6; ++seed) {
+    Network n = random_network(with_front(pyramid(300, 200, seed % 2 ? 1 : 3), static_cast<Front>(seed / 2), 300, 200), seed);
     n.parts[kContextFirst].values[3] = 32767;
     PartScales scales{};
     for (size_t p = 0; p < kParts; ++p) scales[p] = static_cast<uint8_t>(part_cost(n.parts[p].values).scale);
@@ -175,6 +175,21 @@ TEST(InrConfig, AbsurdOnesAreRefused) {
   EXPECT_TRUE(wrong([](Config& c) { c.hidden = 255; }));
   EXPECT_TRUE(wrong([](Config& c) { c.residuals = 200; }));
   EXPECT_TRUE(wrong([](Config& c) { c.outputs = 4; }));
+  EXPECT_TRUE(wrong([](Config& c) { c.features = 1; })) << "features of no front end";
+  for (const Front front : {Front::rbf, Front::metric}) {
+    const auto wrong_front = [&](auto change) {
+      return wrong([&](Config& c) {
+        c = with_front(c, front, 512, 768);
+        EXPECT_FALSE(problem(c));
+        change(c);
+      });
+    };
+    EXPECT_TRUE(wrong_front([](Config& c) { c.features = 0; }));
+    EXPECT_TRUE(wrong_front([](Config& c) { c.features = 10; })) << "more inputs than the kernels take";
+    EXPECT_TRUE(wrong_front([](Config& c) { c.rows = 0; }));
+    EXPECT_TRUE(wrong_front([](Config& c) { c.rows = 65; }));
+    EXPECT_TRUE(wrong_front([](Config& c) { c.columns = 255; }));
+  }
   EXPECT_TRUE(wrong([](Config& c) {
     c.grids.assign(16, {0, 0, 0});
     c.width = 32;
@@ -182,7 +197,7 @@ TEST(InrConfig, AbsurdOnesAreRefused) {
 }
 
 TEST(InrConfig, DefaultIsWithinTwoThousandMacs) {
-  EXPECT_LE(colour_pyramid(512, 768).macs(), 2000);
+  for (const Front front : {Front::plain, Front::rbf, Front::metric}) EXPECT_LE(with_front(colour_pyramid(512, 768), front, 512, 768).macs(), 2000);
   EXPECT_EQ(colour_pyramid(512, 768).grids.size(), 9u);
   for (const auto& [height, width] : {std::pair<int64_t, int64_t>(1, 1), {3, 2}, {4, 1}, {512, 768}}) EXPECT_FALSE(problem(colour_pyramid(height, width)));
   EXPECT_EQ(pyramid(1, 1, 3).grids.size(), 1u);

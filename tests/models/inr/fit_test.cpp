@@ -1,6 +1,7 @@
 // Training against the decoder's side: the same picture, the same bits.
 #include "models/inr/fit.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -36,6 +37,46 @@ TEST(Fit, TheDecoderMakesTheSamePicture) {
       const std::vector<float> pixels = synthesise(fit.network(), fit.planes(), height, width);
       const at::Tensor made = at::from_blob(const_cast<float*>(pixels.data()), {outputs, height, width}, at::kFloat);
       EXPECT_LT((made - fit.picture()).abs().max().item<float>(), 1e-4f) << height << "x" << width << "x" << outputs;
+    }
+  }
+}
+
+// Features of every front end as the trainer sees them, at sizes that the lattice does not divide; functions at the edges of their cells, and values of all signs.
+TEST(Fit, TheDecoderMakesTheSamePictureBehindEveryFrontEnd) {
+  for (const Front front : {Front::rbf, Front::metric}) {
+    for (const auto& [height, width] : {std::pair<int64_t, int64_t>(1, 1), {19, 2}, {67, 150}}) {
+      const Config config = with_front(pyramid(height, width, 3), front, height, width);
+      Fit fit = trained(config, photo(height, width, 3), 30);
+      std::vector<at::Tensor> state = fit.snapshot();
+      at::Tensor weights = state[1];
+      const int64_t added = part_size(config, kFrontPlaces) + part_size(config, kFrontShapes) + part_size(config, kFrontValues);
+      weights.narrow(0, weights.size(0) - added, added).copy_(at::randn({added}, at::make_generator<at::CPUGeneratorImpl>(3)) * 0.5);
+      fit.restore(state);
+      const std::vector<float> pixels = synthesise(fit.network(), fit.planes(), height, width);
+      const at::Tensor made = at::from_blob(const_cast<float*>(pixels.data()), {3, height, width}, at::kFloat), seen = fit.picture();
+      EXPECT_LT(((made - seen).abs() / (seen.abs() + 1)).max().item<float>(), 2e-4f) << kFrontNames[static_cast<int>(front)] << " " << height << "x" << width;
+    }
+  }
+}
+
+// All parts of a front end that are there are trained, from where they start.
+TEST(Fit, FrontEndsAreTrained) {
+  const at::Tensor picture = photo(64, 64, 3);
+  for (const Front front : {Front::rbf, Front::metric}) {
+    const Config config = with_front(pyramid(64, 64, 3), front, 64, 64);
+    Fit fit(config, picture, {.weight = 1000});
+    for (int i = 0; i < 20; ++i) {
+      fit.set({0.01, 0.01, 0.3, 1.5, 1000});
+      fit.soft_step();
+    }
+    const at::Tensor gradient = fit.gradients()[1];
+    int64_t end = gradient.size(0);
+    for (const PartName p : {kFrontValues, kFrontShapes, kFrontPlaces}) {
+      const int64_t size = part_size(config, p);
+      end -= size;
+      if (size > 0) {
+        EXPECT_GT(gradient.narrow(0, end, size).abs().sum().item<float>(), 0) << kFrontNames[static_cast<int>(front)] << " " << static_cast<int>(p);
+      }
     }
   }
 }

@@ -89,7 +89,7 @@ TEST(Vectors, WholeShiftRounds) {
 }
 
 using Finder = VectorField (*)(const at::Tensor&, const at::Tensor&, const at::Tensor&, const SearchOptions&);
-constexpr Finder kFinders[] = {search_vectors_by_tensors, search_vectors_cpu};
+constexpr Finder kFinders[] = {search_vectors_by_tensors, search_vectors_cpu, search_vectors_coloured};
 
 class Search : public testing::TestWithParam<std::pair<double, double>> {};
 
@@ -137,23 +137,26 @@ TEST(Search, QuartersFollowASmallObject) {
 TEST(Search, LoopsRepeatAndStayInRange) {
   const Planes before = moving_texture(176, 48, 0, 0, 0, 2), now = moving_texture(176, 48, 40, -60, 1, 2);
   const at::Tensor penalty = at::full({2, 1, 1}, 3.0);
-  const VectorField one = search_vectors_cpu(now.y, before.y, penalty, {.reach = 256});
-  set_threads(3);
-  const VectorField three = search_vectors_cpu(now.y, before.y, penalty, {.reach = 256});
-  set_threads(1);
-  EXPECT_TRUE(same(three.coarse, one.coarse));
-  EXPECT_TRUE(same(three.delta, one.delta));
-  EXPECT_LE(one.coarse.abs().max().item<float>(), static_cast<float>(kVectorMax));
-  EXPECT_LE(one.delta.abs().max().item<float>(), static_cast<float>(kDeltaMax));
+  for (const Finder find : {search_vectors_cpu, search_vectors_coloured}) {
+    const VectorField one = find(now.y, before.y, penalty, {.reach = 256});
+    set_threads(3);
+    const VectorField three = find(now.y, before.y, penalty, {.reach = 256});
+    set_threads(1);
+    EXPECT_TRUE(same(three.coarse, one.coarse));
+    EXPECT_TRUE(same(three.delta, one.delta));
+    EXPECT_LE(one.coarse.abs().max().item<float>(), static_cast<float>(kVectorMax));
+    EXPECT_LE(one.delta.abs().max().item<float>(), static_cast<float>(kDeltaMax));
+  }
 }
 
 // The loops find predictions as good as those of the tensor operators.
-TEST(Search, BothWaysAreEquallyGood) {
+TEST(Search, AllWaysAreEquallyGood) {
   const Planes before = moving_texture(96, 96, 2.25, -3.5, 4), now = moving_texture(96, 96, 2.25, -3.5, 5);
   const auto error = [&](Finder find) {
     return (warp_luma(before.y, dense_vectors(find(now.y, before.y, at::full({1, 1, 1}, 4.0), {}))) - now.y).abs().mean().item<double>();
   };
   EXPECT_NEAR(error(search_vectors_cpu), error(search_vectors_by_tensors), 1e-3);
+  EXPECT_NEAR(error(search_vectors_cpu), error(search_vectors_coloured), 1e-3);
 }
 
 }  // namespace
