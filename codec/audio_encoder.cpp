@@ -43,7 +43,7 @@ models::audio::IndexSearchOptions search_options_of(int effort) {
 
 // Rounds of analysis by synthesis; 0: none.
 int rounds_of(const AudioEncoderOptions& options) {
-  constexpr int rounds[] = {0, 0, 0, 0, 0, 0, 0, 8, 25, 60};
+  constexpr int rounds[] = {0, 0, 0, 0, 0, 0, 0, 8, 25, 80};
   return options.low_delay ? 0 : rounds[options.effort];
 }
 
