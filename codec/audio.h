@@ -55,7 +55,9 @@ struct AudioEncoderOptions {
   bool checksum = true;          // one byte a packet that proves the decoded indices
   bool index = true;             // end with an index for seeking, in streams longer than 20 s
   uint32_t source_bit_depth = 16;  // 1..32, for the header only
-  int effort = 5;                  // 0..9: how many choices of codes are weighed against each other (models/audio/index_search.h)
+  // 0..9: how many choices of codes are weighed against each other (models/audio/index_search.h). From 7 on, without low_delay, the encoder also
+  // listens to what it is about to send and moves its latents by gradient descent (codec/audio_refine.h): 8, 25 and 80 rounds, ten times as long and more.
+  int effort = 5;
   std::string weights_dir = {};
   int quality = 32;              // 0..63, bayes-sound without a bit rate
 };

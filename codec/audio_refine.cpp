@@ -14,7 +14,8 @@ namespace {
 using models::audio::SpeechModel;
 
 // Shares of the distances (models/audio/losses.h), chosen on clips of the training set (docs/results/audio.md).
-constexpr double kMel = 15, kStft = 1, kMulti = 6, kLoudness = 5;
+constexpr double kMel = 15, kStft = 1, kMulti = 6;
+constexpr double kLoudnessOfOne = 10, kLoudnessOfTwo = 1;  // of a model of one channel, i.e. of speech, and of two
 // Adam's (Kingma and Ba, arXiv 1412.6980), short of memory: codes jump, and the gradient with them.
 constexpr double kRate = 0.1, kBeta1 = 0.5, kBeta2 = 0.9;
 
@@ -66,7 +67,7 @@ int AudioRefiner::operator()(const Packet& packet, const Codes& codes) const {
     const at::Tensor q = tensor_of(tried.latents, d).set_requires_grad(!last);
     const at::Tensor y = heard(synthesis_(at::cat({past, q, future})).slice(1, begin, end));
     const models::audio::SpectralLoss::Terms terms = spectral_(y, reference);
-    const at::Tensor loss = terms.mel * kMel + terms.stft * kStft + terms.multi * kMulti + loudness_(y, x) * kLoudness;
+    const at::Tensor loss = terms.mel * kMel + terms.stft * kStft + terms.multi * kMulti + loudness_(y, x) * (c.channels == 1 ? kLoudnessOfOne : kLoudnessOfTwo);
     const double distance = loss.item<double>();
     if (t == 0 || (tried.allowed && distance < least)) least = distance, best = t;
     if (last) break;

@@ -22,12 +22,15 @@ namespace {
 namespace inr = models::inr;
 using Clock = std::chrono::steady_clock;
 
-// Adam's rates for latents; those of the weights are a share of them. The first phase's falls to 0.02 of its start, the second's to 0.1. A larger
+// Rates of learning: the first phase's falls to 0.02 of its start, the second's to 0.1. A larger
 // rate of the second phase lets latents wander over the edges of rounding and back.
-constexpr double kSoftWeightShare = 0.5, kHardRate = 2e-4, kHardWeightShare = 2.5;
+constexpr double kHardRate = 2e-4, kHardWeightShare = 2.5;
 // Few steps have to be long ones; C3 takes 0.01 for 100 000.
-double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
+double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.1); }
+// Of the weights.
+double soft_weight_rate(int64_t steps) { return 0.025 * std::min(1.0, std::pow(1500.0 / static_cast<double>(steps), 0.2)); }
 constexpr double kHardShare = 0.15;                    // of the steps
+constexpr int64_t kRefresh = 10;                       // steps from one turn of the weights' bases to the next (soap.h)
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
 
@@ -60,6 +63,7 @@ class Training {
   // False when it was told to end.
   bool soft_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
+    const double weight_share = soft_weight_rate(steps) / soft_rate(steps);
     double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
     std::vector<at::Tensor> saved = fit_.snapshot();
     inr::Fit::Numbers best = fit_.evaluate();
@@ -72,7 +76,10 @@ class Training {
       if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(i) / static_cast<double>(steps);
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
-      graph.run([&] { fit_.set({now, now * kSoftWeightShare, 0.3 - 0.2 * t, 2 - t, weight_}); });
+      graph.run([&] {
+        if (i % kRefresh == kRefresh - 1) fit_.refresh();
+        fit_.set({now, now * weight_share, 0.3 - 0.2 * t, 2 - t, weight_});
+      });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
       looked = i + 1;
       graph.synchronise();
@@ -110,7 +117,10 @@ class Training {
     for (int64_t i = 0; i < steps; ++i) {
       if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
-      graph.run([&] { fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_}); });
+      graph.run([&] {
+        if (i % kRefresh == kRefresh - 1) fit_.refresh();
+        fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_});
+      });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
       looked = i + 1;
       graph.synchronise();

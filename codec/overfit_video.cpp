@@ -25,8 +25,9 @@ namespace inr = models::inr;
 using Clock = std::chrono::steady_clock;
 
 constexpr double kHardShare = 0.3;                           // of the steps
-constexpr double kEmbeddingShare = 20, kStepShare = 2;       // of the weights' rate
+constexpr double kWeightShare = 2, kEmbeddingShare = 20, kStepShare = 2;  // of first_rate()
 constexpr double kWarmShare = 0.5;                           // of the steps, in groups that start from the one before
+constexpr int64_t kRefresh = 10;                             // steps from one turn of the weights' bases to the next (models/inr/soap.h)
 constexpr int kMaxRestarts = 4;
 constexpr double kMostMacs = 5000;                           // a luma sample, of what the encoder chooses
 constexpr double kMostFrameMacs = 3e9, kLeastMacs = 1000;    // a frame, so that two cores show 15 of them a second; a luma sample, where frames are large
@@ -71,7 +72,10 @@ class Training {
       if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(before + i) / static_cast<double>(all);
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
-      graph.run([&] { fit_.set({now, now * kEmbeddingShare, now * kStepShare}); });
+      graph.run([&] {
+        if (i % kRefresh == kRefresh - 1) fit_.refresh();
+        fit_.set({now * kWeightShare, now * kEmbeddingShare, now * kStepShare});
+      });
       const bool last = i + 1 == count;
       if (!last && Clock::now() - last_look < std::chrono::milliseconds(400)) continue;
       last_look = Clock::now();

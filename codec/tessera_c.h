@@ -273,7 +273,8 @@ typedef struct tsr_audio_encoder_options {
   int32_t checksum;          /* 0 or 1: one byte a packet that proves the decoded indices; 1 */
   int32_t index;             /* 0 or 1: end with an index for seeking, in streams longer than 20 s; 1 */
   uint32_t reserved;         /* 0 */
-  int32_t effort;            /* 0..9: how many choices of codes are weighed against each other; 5 */
+  int32_t effort;            /* 0..9: how many choices of codes are weighed against each other; 5. From 7 on the encoder listens to what it
+                               sends and refines it, which takes ten times as long and more */
   uint32_t reserved2;        /* 0 */
 } tsr_audio_encoder_options;
 

@@ -1,12 +1,13 @@
 // A released form of an audio model's weights: matrices and codes as int8 with a scale for each row, without what only serves training.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace tessera::train {
 
-// `data_name`, where it is not empty, replaces what the training record says of the data. Throws std::runtime_error with the file's
+// `data_name`, where it is not empty, replaces what the training record says of the data, `revision` above 0 the model's revision. Throws std::runtime_error with the file's
 // name and the cause.
-void compact_weights(const std::string& in, const std::string& out, const std::string& data_name);
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision = 0);
 
 }  // namespace tessera::train

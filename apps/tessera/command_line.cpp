@@ -92,7 +92,7 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
   c->add_option("--model,--codec", o.model,
                 "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit, overfit-video: train a network for the file; bayes: for small pictures and snippets of sound")
       ->type_name("NAME");
-  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000, bayes: 30 to 4000")
+  c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes, from 7 on the latents too; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000, bayes: 30 to 4000")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
   c->add_option("--without", o.without, "overfit-video, for comparison: leave out separable, skip, even, warm, entropy, rounding, or plain (the first two and warm); take in +sine, +affine")

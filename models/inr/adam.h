@@ -16,18 +16,24 @@ class AdamStep {
 
   // moments: [2, N] for values of N numbers.
   void update(at::Tensor& values, at::Tensor& moments, const at::Tensor& rate) const {
-    const at::Tensor g = at::where(good_, values.grad(), zero_).flatten();
+    const at::Tensor g = gradient(values);
     at::Tensor m = moments[0], v = moments[1];
     m.mul_(kBeta1).add_(g, 1 - kBeta1);
     v.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
-    values.sub_((m / ((v / c2_.clamp_min(1e-6)).sqrt() + 1e-8) * (rate * go_ / c1_.clamp_min(1e-3))).view_as(values));
+    values.sub_((direction(m, v) * length(rate)).view_as(values));
   }
+
+  // The parts of update(), for other bases (soap.h): the gradient, flat, zero when it is not good; where to go; how far.
+  at::Tensor gradient(const at::Tensor& values) const { return at::where(good_, values.grad(), zero_).flatten(); }
+  at::Tensor direction(const at::Tensor& first, const at::Tensor& second) const { return first / ((second / c2_.clamp_min(1e-6)).sqrt() + 1e-8); }
+  at::Tensor length(const at::Tensor& rate) const { return rate * go_ / c1_.clamp_min(1e-3); }
 
   const at::Tensor& go() const { return go_; }      // [] 1 or 0
   const at::Tensor& zero() const { return zero_; }  // []
 
- private:
   static constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
+
+ private:
   at::Tensor good_, go_, zero_, c1_, c2_;
 };
 

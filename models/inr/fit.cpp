@@ -38,6 +38,20 @@ at::Tensor laplace_bits(const at::Tensor& q, const at::Tensor& mean, const at::T
   return laplace_bits_of((q - mean).abs(), inverse);
 }
 
+// Rows of the parts that are matrices, 0 for others.
+int64_t matrix_rows(const Config& c, PartName part) {
+  switch (part) {
+    case kContextFirst: return c.context();
+    case kContextSecond: return c.width;
+    case kContextLast: return c.width + c.context();
+    case kSynthesisFirst: return c.hidden;
+    case kSynthesisLast:
+    case kSynthesisDirect: return c.outputs;
+    case kSynthesisKernel: return int64_t{c.residuals} * c.outputs;
+    default: return 0;
+  }
+}
+
 }  // namespace
 
 Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& options)
@@ -91,6 +105,13 @@ Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& opti
   initialise_latents();
   latent_moments_ = at::zeros({2, latents_.size(0)}, device);
   weight_moments_ = at::zeros({2, weights_.size(0)}, device);
+  std::vector<Soap::Place> places;
+  for (int64_t p = 0, at = 0; p < kParts; ++p) {
+    const int64_t rows = matrix_rows(config_, static_cast<PartName>(p)), size = part_sizes_[static_cast<size_t>(p)];
+    if (rows > 0 && size > 0) places.push_back({at, rows, size / rows});
+    at += size;
+  }
+  soap_ = Soap(places, weights_.size(0), device);
   latents_.set_requires_grad(true);
   weights_.set_requires_grad(true);
   latents_.mutable_grad() = at::zeros_like(latents_);
@@ -322,7 +343,7 @@ void Fit::step(Rounding rounding) {
   }
   const AdamStep adam(steps_, good);
   adam.update(latents_, latent_moments_, controls_[kLatentRate]);
-  adam.update(weights_, weight_moments_, controls_[kWeightRate]);
+  soap_.update(adam, weights_, weight_moments_, controls_[kWeightRate]);
   const at::Tensor &go = adam.go(), &zero = adam.zero();
   const at::Tensor one = at::ones({}, go.options());
   sums_.add_(at::stack({at::where(good, bits.detach(), zero), at::where(good, mse.detach(), zero), one, one - go}));
@@ -421,7 +442,11 @@ void Fit::restore_best() {
   weights_.copy_(best_weights_);
 }
 
-std::vector<at::Tensor> Fit::state() const { return {latents_, weights_, latent_moments_, weight_moments_, steps_}; }
+std::vector<at::Tensor> Fit::state() const {
+  std::vector<at::Tensor> out{latents_, weights_, latent_moments_, weight_moments_, steps_};
+  for (const at::Tensor& t : soap_.state()) out.push_back(t);
+  return out;
+}
 
 std::vector<at::Tensor> Fit::snapshot() const {
   const at::NoGradGuard no_grad;

@@ -18,6 +18,7 @@
 #include "models/inr/front_layers.h"
 #include "models/inr/grids.h"
 #include "models/inr/network.h"
+#include "models/inr/soap.h"
 
 namespace tessera::models::inr {
 
@@ -52,6 +53,8 @@ class Fit {
   void choose_shifts(bool thorough);
   // Adam begins anew: gradients of hard rounding are of another size.
   void forget_moments();
+  // The optimiser's bases follow the gradients (soap.h): between steps, now and then.
+  void refresh() { soap_.refresh(weight_moments_); }
   // Begins the second phase's search for the best state.
   void start_best();
   // Takes the best state of the second phase back as the present one.
@@ -113,6 +116,7 @@ class Fit {
   at::Tensor spatial_places_, coarse_places_; // one-hot matrices that put weights into kernels
   at::Tensor cubic_;                          // [4]
   FrontLayers front_;
+  Soap soap_;  // of the weights
   at::Tensor part_means_, part_counts_;       // [kParts, M] that averages each part, [kParts]
   at::Tensor best_latents_, best_weights_, best_cost_;
 };

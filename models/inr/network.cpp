@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "models/inr/parameter_coding.h"
 #include "models/inr/symbol_coder.h"
 
 namespace tessera::models::inr {
@@ -63,26 +64,18 @@ PartCost part_cost(std::span<const int32_t> values) {
 }
 
 std::vector<std::byte> code_parameters(const Network& network, const PartScales& scales) {
-  SymbolEncoder coder;
-  for (size_t p = 0; p < kParts; ++p) {
-    for (const int32_t v : network.parts[p].values) coder.put(v, scales[p], 0);
-  }
-  return coder.finish();
+  std::vector<const std::vector<int32_t>*> parts;
+  for (const Part& p : network.parts) parts.push_back(&p.values);
+  return code_parts(parts, scales);
 }
 
 Status decode_parameters(std::span<const std::byte> bytes, const PartScales& scales, Network& network) {
-  SymbolDecoder coder(bytes);
+  std::vector<std::vector<int32_t>*> parts;
   for (size_t p = 0; p < kParts; ++p) {
-    std::vector<int32_t>& values = network.parts[p].values;
-    values.resize(static_cast<size_t>(part_size(network.config, static_cast<PartName>(p))));
-    for (int32_t& v : values) {
-      const auto value = coder.get(scales[p], 0);
-      if (!value) return {ErrorCode::corrupt, "a parameter of the network is out of range"};
-      v = *value;
-    }
+    network.parts[p].values.resize(static_cast<size_t>(part_size(network.config, static_cast<PartName>(p))));
+    parts.push_back(&network.parts[p].values);
   }
-  if (!coder.at_end()) return {ErrorCode::corrupt, "the network's parameters are damaged"};
-  return {};
+  return decode_parts(bytes, scales, parts);
 }
 
 }  // namespace tessera::models::inr

@@ -27,8 +27,12 @@ class Names(unittest.TestCase):
         values = {"in": "a.tsr", "out": "b.wav", "threads": 1, "rate": 16000, "channels": 2}
         self.assertEqual(codecs.fill(codec.decode, values)[-3:], ["16000", "2", "b.wav"])
         self.assertEqual(codecs.find("tessera", "audio", SETTINGS).qualities[0], "0.75")
-        with self.assertRaises(codecs.CodecError):
-            codecs.find("tessera:speech:delay=none", "audio", SETTINGS)
+        codec = codecs.find("tessera:speech:effort=8:rates=1.5+6", "audio", SETTINGS)
+        self.assertEqual((codec.label, codec.qualities), ("Tessera speech effort 8", ("1.5", "6")))
+        self.assertEqual(codec.encode[codec.encode.index("--effort") + 1], "8")
+        for bad in ("delay=none", "rates=6k", "rates=6+", "rates=-1"):
+            with self.assertRaises(codecs.CodecError):
+                codecs.find(f"tessera:speech:{bad}", "audio", SETTINGS)
 
     def test_tessera_video(self):
         codec = codecs.find("tessera:motion:effort=3", "video", codecs.Settings(intra_period=48))

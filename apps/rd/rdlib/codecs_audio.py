@@ -1,6 +1,8 @@
 """Audio codecs through ffmpeg. {q} is the target in kbit/s; the rate shown is that of the file on disk."""
 
-from .codecs import Codec, Options, tessera_files
+import re
+
+from .codecs import Codec, CodecError, Options, tessera_files
 
 VERSION = dict(version_command=("ffmpeg", "-version"), version_pattern=r"ffmpeg version (\S+)")
 DECODE = ("ffmpeg", "-v", "error", "-y", "-i", "{in}", "-ar", "{rate}", "-ac", "{channels}", "-c:a", "pcm_s16le",
@@ -39,20 +41,27 @@ PIPE = ("bash", "-c", 'set -o pipefail; "$0" decode "$1" - --quiet --threads "$2
 
 def tessera(text, settings):
     """Tessera's audio models. They decode at their own rate; ffmpeg brings that to the source's."""
-    o = Options(text, 1, {"device": "cpu", "delay": "normal"}, {"device": ("cpu", "cuda"), "delay": ("normal", "low")})
+    o = Options(text, 1, {"device": "cpu", "delay": "normal", "effort": "5", "rates": ""},
+                {"device": ("cpu", "cuda"), "delay": ("normal", "low")})
     model = o.arguments[0] if o.arguments else "speech"
     program = settings.tessera
     kbps = ("0.75", "1.5", "2.25", "3", "4.5", "6", "9", "12") if model.startswith("speech") else (
         "3", "4.5", "6", "9", "12", "15", "18", "24")
+    if o.rates:
+        kbps = tuple(o.rates.split("+"))
+        if not all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", rate) for rate in kbps):
+            raise CodecError(f"{text}: rates are numbers of kbit/s with + between them")
     low = ("--low-delay",) if o.delay == "low" else ()
     return Codec(
-        name=text, label=f"Tessera {model}" + (" low delay" if low else "") + (" (CUDA)" if o.device == "cuda" else ""),
+        name=text, label=f"Tessera {model}" + (f" effort {o.effort}" if o.effort != "5" else "") + (" low delay" if low else "") +
+        (" (CUDA)" if o.device == "cuda" else ""),
         suite="audio", extension="tsr", source="wav", output="wav",
-        encode=(program, "encode", "{in}", "{out}", "--model", model, "--bitrate", "{q}k", *low, "--device", o.device,
+        encode=(program, "encode", "{in}", "{out}", "--model", model, "--bitrate", "{q}k", "--effort", o.effort, *low, "--device", o.device,
                 "--threads", "{threads}"),
         decode=(*PIPE, program, "{in}", "{threads}", o.device, "{rate}", "{channels}", "{out}"),
         qualities=kbps, version_command=(program, "--version"), digest_of=tessera_files(program),
-        digest_command=(program, "models", "--json"), keeps_time=True, note=f"model {model}, {o.device}")
+        digest_command=(program, "models", "--json"), keeps_time=True,
+        note=f"model {model}, effort {o.effort}, {o.device}")
 
 
 CODECS = {"tessera": tessera, "opus": opus, "aac": aac, "mp3": mp3}

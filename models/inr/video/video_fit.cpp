@@ -25,6 +25,22 @@ enum Control { kWeightRate, kEmbeddingRate, kStepRate, kControls };
 
 at::Tensor mean_bits(const at::Tensor& absolute, const at::Tensor& mean) { return laplace_bits_of(absolute, 1 / (mean + kSmallest)); }
 
+// Rows of a part that is a matrix, 0 for others.
+int64_t matrix_rows(const VideoConfig& c, const PartInfo& part) {
+  const int64_t n = c.stages[static_cast<size_t>(part.stage)].channels;
+  switch (part.kind) {
+    case PartKind::time_first: return c.time_width;
+    case PartKind::time_second: return int64_t{2} * c.affine_channels();
+    case PartKind::convolution: return 4 * n;
+    case PartKind::skip:
+    case PartKind::depthwise:
+    case PartKind::pointwise: return n;
+    case PartKind::head: return 6;
+    case PartKind::biases: return 0;
+  }
+  return 0;
+}
+
 }  // namespace
 
 at::Tensor squares(const at::Tensor& y, const at::Tensor& uv) { return at::cat({at::pixel_unshuffle(y, 2), uv}, 1); }
@@ -69,6 +85,13 @@ VideoFit::VideoFit(const VideoConfig& config, const at::Tensor& frames, int64_t 
     initialise(options.seed);
     embeddings_ = content;
   }
+  std::vector<Soap::Place> matrices;
+  int64_t begin = 0;
+  for (const PartInfo& p : parts_of(config_)) {
+    if (const int64_t rows = matrix_rows(config_, p); rows > 0) matrices.push_back({begin, rows, p.count / rows});
+    begin += p.count;
+  }
+  soap_ = Soap(matrices, begin, device);
   for (at::Tensor* leaf : {&weights_, &embeddings_, &steps_, &prediction_}) {
     *leaf = leaf->contiguous();
     moments_.push_back(at::zeros({2, leaf->numel()}, device));
@@ -191,7 +214,7 @@ void VideoFit::step(bool hard) {
   const at::NoGradGuard no_grad;
   const at::Tensor good = at::isfinite(loss.detach() + weights_.grad().sum() + embeddings_.grad().sum() + steps_.grad().sum());
   const AdamStep adam(count_, good);
-  adam.update(weights_, moments_[0], controls_[kWeightRate]);
+  soap_.update(adam, weights_, moments_[0], controls_[kWeightRate]);
   adam.update(embeddings_, moments_[1], controls_[kEmbeddingRate]);
   if (!hard) {
     adam.update(steps_, moments_[2], controls_[kStepRate]);
@@ -235,6 +258,7 @@ void VideoFit::freeze() {
 std::vector<at::Tensor> VideoFit::state() const {
   std::vector<at::Tensor> out{weights_, embeddings_, steps_, prediction_, count_};
   out.insert(out.end(), moments_.begin(), moments_.end());
+  for (const at::Tensor& t : soap_.state()) out.push_back(t);
   return out;
 }
 

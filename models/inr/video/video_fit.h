@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "models/inr/soap.h"
 #include "models/inr/video/video_network.h"
 
 namespace tessera::models::inr {
@@ -34,6 +35,8 @@ class VideoFit {
   void set(const Controls& controls);
   void soft_step();
   void hard_step();  // after freeze()
+  // The optimiser's bases follow the gradients (soap.h): between steps, now and then.
+  void refresh() { soap_.refresh(moments_[0]); }
 
   struct Numbers {
     double bits = 0, distortion = 0;  // averages over the steps: bits of the group
@@ -82,6 +85,7 @@ class VideoFit {
   at::Tensor weights_, embeddings_, steps_, prediction_;  // leaves [M], [G, E, h, w], [P] (octaves), [E]
   std::vector<at::Tensor> moments_;                       // [2, N] of each
   at::Tensor count_;                                      // [] Adam's
+  Soap soap_;                                             // of the weights
   at::Tensor controls_, chosen_, sums_;                   // [3], [batch] int64, [4]: bits, distortion, steps, bad
   at::Tensor places_, means_;                             // [M, P] one-hot, [P, M] that averages each part
   at::Tensor codes_, projected_last_;

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "models/inr/network.h"
+#include "models/inr/parameter_coding.h"
 #include "models/inr/symbol_coder.h"
 
 namespace tessera::models::inr {
@@ -35,27 +35,19 @@ std::vector<float> VideoNetwork::floats() const {
 }
 
 std::vector<std::byte> code_parameters(const VideoNetwork& network, std::span<const uint8_t> scales) {
-  SymbolEncoder coder;
-  for (size_t p = 0; p < network.parts.size(); ++p) {
-    for (const int32_t v : network.parts[p].values) coder.put(v, scales[p], 0);
-  }
-  return coder.finish();
+  std::vector<const std::vector<int32_t>*> parts;
+  for (const VideoPart& p : network.parts) parts.push_back(&p.values);
+  return code_parts(parts, scales);
 }
 
 Status decode_parameters(std::span<const std::byte> bytes, std::span<const uint8_t> scales, VideoNetwork& network) {
-  SymbolDecoder coder(bytes);
-  const std::vector<PartInfo> parts = parts_of(network.config);
-  for (size_t p = 0; p < parts.size(); ++p) {
-    std::vector<int32_t>& values = network.parts[p].values;
-    values.resize(static_cast<size_t>(parts[p].count));
-    for (int32_t& v : values) {
-      const auto value = coder.get(scales[p], 0);
-      if (!value) return {ErrorCode::corrupt, "a parameter of the network is out of range"};
-      v = *value;
-    }
+  std::vector<std::vector<int32_t>*> parts;
+  for (const PartInfo& info : parts_of(network.config)) {
+    VideoPart& part = network.parts[parts.size()];
+    part.values.resize(static_cast<size_t>(info.count));
+    parts.push_back(&part.values);
   }
-  if (!coder.at_end()) return {ErrorCode::corrupt, "the network's parameters are damaged"};
-  return {};
+  return decode_parts(bytes, scales, parts);
 }
 
 std::vector<std::byte> code_embedding(const VideoNetwork& network, const Embedding& values, const Embedding* before) {

@@ -96,6 +96,7 @@ TEST(Fit, TrainingLowersTheLoss) {
   const auto run = [&](int steps) {
     fit.read();
     for (int i = 0; i < steps; ++i) {
+      if (i % 10 == 9) fit.refresh();
       fit.set({0.01, 0.01, 0.3, 2, 1000});
       fit.soft_step();
     }

@@ -195,6 +195,7 @@ TEST(VideoSynthesis, AbsurdWeightsEnd) {
 
 double trained_loss(VideoFit& fit, int steps, double weight, int64_t samples) {
   for (int i = 0; i < steps; ++i) {
+    if (i % 10 == 9) fit.refresh();
     fit.set({0.01, 0.2, 0.02});
     fit.soft_step();
   }
