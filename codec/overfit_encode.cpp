@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 // rate of the second phase lets latents wander over the edges of rounding and back.
 constexpr double kHardRate = 2e-4, kHardWeightShare = 2.5;
 // Few steps have to be long ones; C3 takes 0.01 for 100 000.
-double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.1); }
+double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
 // Of the weights.
 double soft_weight_rate(int64_t steps) { return 0.025 * std::min(1.0, std::pow(1500.0 / static_cast<double>(steps), 0.2)); }
 constexpr double kHardShare = 0.15;                    // of the steps
