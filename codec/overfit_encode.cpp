@@ -26,11 +26,12 @@ using Clock = std::chrono::steady_clock;
 // rate of the second phase lets latents wander over the edges of rounding and back.
 constexpr double kHardRate = 2e-4, kHardWeightShare = 2.5;
 // Few steps have to be long ones; C3 takes 0.01 for 100 000.
-double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.1); }
+double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
 // Of the weights.
 double soft_weight_rate(int64_t steps) { return 0.025 * std::min(1.0, std::pow(1500.0 / static_cast<double>(steps), 0.2)); }
 constexpr double kHardShare = 0.15;                    // of the steps
 constexpr int64_t kRefresh = 10;                       // steps from one turn of the weights' bases to the next (soap.h)
+constexpr int64_t kFewSteps = 300;                     // with fewer they do not turn: that is Adam
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
 
@@ -77,7 +78,7 @@ class Training {
       const double t = static_cast<double>(i) / static_cast<double>(steps);
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
       graph.run([&] {
-        if (i % kRefresh == kRefresh - 1) fit_.refresh();
+        if (steps_ >= kFewSteps && i % kRefresh == kRefresh - 1) fit_.refresh();
         fit_.set({now, now * weight_share, 0.3 - 0.2 * t, 2 - t, weight_});
       });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
@@ -118,7 +119,7 @@ class Training {
       if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
       graph.run([&] {
-        if (i % kRefresh == kRefresh - 1) fit_.refresh();
+        if (steps_ >= kFewSteps && i % kRefresh == kRefresh - 1) fit_.refresh();
         fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_});
       });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
