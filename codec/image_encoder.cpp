@@ -90,6 +90,8 @@ std::vector<uint8_t> ImageEncoder::Impl::payload_of(std::vector<bitstream::Secti
     stored = bitstream::checksum_content(checksum);
     sections.push_back({bitstream::SectionTag::checksum, stored});
   }
+  // Any bytes are blocks: were others behind them, a wrong length of theirs could turn the checksum into a section that nobody misses.
+  if (sections.front().tag == bitstream::SectionTag::blocks) std::rotate(sections.begin(), sections.begin() + 1, sections.end());
   bitstream::ByteWriter payload;
   bitstream::write_sections(payload, sections);
   return payload.take();
