@@ -2,10 +2,10 @@
 """What the checks cost that every byte and symbol goes through (bitstream/checks.h): decoding by a build with them beside one without, in turns.
 
     cmake --preset unchecked && cmake --build --preset unchecked --target tessera
-    tests/limits/checks.py build/tessera build-unchecked/tessera [ROUNDS]
+    tests/limits/checks.py build/tessera build-unchecked/tessera [ROUNDS [NAME...]]
 
-One thread, made media; both builds start in turn, ROUNDS times (15), and the fastest decoding of each counts: what disturbs only adds time. Ends with 1
-where the checks cost more than 2 %.
+One thread, made media; both builds start in turn, ROUNDS times (15), and the fastest decoding of each counts: what disturbs only adds time. NAME: only the cases
+that begin so (picture, video, sound). Ends with 1 where the checks cost more than 2 %.
 """
 import json
 import os
@@ -33,15 +33,18 @@ def decode_seconds(program, file, options):
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) < 3:
         print(__doc__, file=sys.stderr)
         return 2
     with_checks, without = sys.argv[1:3]
-    rounds = int(sys.argv[3]) if len(sys.argv) == 4 else 15
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 15
+    names = tuple(sys.argv[4:])
     worst = 0.0
     print("| decoding | with checks | without | cost |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, extension, make, options in cases():
+            if names and not name.startswith(names):
+                continue
             file = os.path.join(folder, "media." + extension)
             make(file)
             best = [float("inf")] * 2
