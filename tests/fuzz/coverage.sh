@@ -15,8 +15,10 @@ import collections, json, os, sys
 root, missing = sys.argv[1], len(sys.argv) > 2
 lines = collections.defaultdict(dict)  # of each file: number -> times
 for text in sys.stdin:
-    for source in json.loads(text)["files"]:
-        path = os.path.relpath(os.path.join(root, source["file"]) if not os.path.isabs(source["file"]) else source["file"], root)
+    report = json.loads(text)
+    for source in report["files"]:
+        # Relative to where the compiler ran, as ccache writes them, or absolute.
+        path = os.path.relpath(os.path.join(report["current_working_directory"], source["file"]), root)
         if not path.startswith(("bitstream/", "entropy/")) or path.endswith("bench.cpp"):
             continue
         for line in source["lines"]:
