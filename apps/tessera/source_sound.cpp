@@ -34,7 +34,11 @@ Result<std::vector<float>> SourceSound::read(uint64_t frames) {
   while (!ended_ && out.size() / width < frames) {
     std::vector<float> piece(static_cast<size_t>(std::min(kPiece, dropped_ > 0 ? dropped_ : frames - out.size() / width)) * width);
     const auto count = reader_.read(piece);
-    if (!count) return count.status();
+    if (!count) {  // the frames go on without it
+      damage_ = count.status();
+      ended_ = true;
+      break;
+    }
     ended_ = *count == 0;
     if (dropped_ > 0) {
       dropped_ -= std::min<uint64_t>(dropped_, *count);

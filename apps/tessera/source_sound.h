@@ -24,10 +24,11 @@ class SourceSound {
   // its format and before until().
   void begin(double start);
 
-  // The samples up to that time that have not been given yet, interleaved; nothing where there are none. Errors: those of AudioReader.
+  // The samples up to that time that have not been given yet, interleaved; nothing where there are none. Sound that cannot be read on ends: damage() says why.
   Result<std::vector<float>> until(double seconds);
   // All that is left, a piece at a time: nothing at the end.
   Result<std::vector<float>> rest();
+  const Status& damage() const { return damage_; }
 
  private:
   explicit SourceSound(media::AudioReader reader) : reader_(std::move(reader)) {}
@@ -37,6 +38,7 @@ class SourceSound {
   uint64_t silence_ = 0, dropped_ = 0;  // frames that are still to be put in front, or to be left out
   uint64_t given_ = 0;                  // frames
   bool ended_ = false;
+  Status damage_;
 };
 
 }  // namespace tessera::cli

@@ -63,6 +63,7 @@ class StreamOut {
 
   // Sound to code, for a .tsr file. Before open().
   void take(std::optional<VideoSoundEncoder> sound) { sound_ = std::move(sound); }
+  Status sound_damage() const { return sound_ ? sound_->damage() : Status(); }
 
   // Before the work, so that a wrong name shows at once; Matroska is opened by begin().
   Status open(const VideoEncoder& encoder) {
@@ -290,6 +291,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   if (!options.bit_rate) outcome.note += fmt::format(", quality {}", options.quality);
   if (interrupted()) outcome.note += ", ended by an interruption";
   outcome.note += out.copies_sound() ? ", sound copied" : sound_note;
+  if (const Status sound = out.sound_damage(); !sound.ok()) outcome.note += ", which ends early: " + sound.message();
   if (reader->damaged_packets() > 0) outcome.note += fmt::format(", {} damaged packets of the input left out", reader->damaged_packets());
   if (reader->repaired_times() > 0) outcome.note += fmt::format(", {} time stamps made up", reader->repaired_times());
   return {};

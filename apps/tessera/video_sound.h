@@ -22,6 +22,7 @@ class VideoSoundEncoder {
 
   double bit_rate() const { return encoder_.bit_rate(); }  // bit/s, as chosen; framing not counted
   const std::string& model() const { return model_; }
+  const Status& damage() const { return source_.damage(); }  // why the sound ends before its source does
 
   // `start`: seconds in the file that are the video's time 0. Appends the first packet to `out`.
   Status begin(double start, std::vector<uint8_t>& out);
