@@ -44,7 +44,7 @@ class AudioRun : public TrainingRun {
     discriminator_.to(device_);
     attach(network_.params());
     judge_flat_ = std::make_unique<FlatParams>(discriminator_.params(), device_);
-    judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adversary_of(recipe.optimizer));
+    judge_optimizer_ = std::make_unique<Optimizer>(*judge_flat_, adversary_of(recipe.optimizer), peers_);
     batches_ = std::make_unique<AudioBatches>(options.data, recipe.config.sample_rate, recipe.config.channels, device_);
     if (!options.eval.empty()) eval_ = std::make_unique<AudioBatches>(options.eval, recipe.config.sample_rate, recipe.config.channels, device_);
     fade_ = at::ones({}, flat_->master.options());
@@ -69,7 +69,7 @@ class AudioRun : public TrainingRun {
 
   void begin(size_t phase) override {
     judge_flat_->bind_training(recipe_.phases[phase].mixed_precision && options_.cuda ? at::kBFloat16 : at::kFloat);
-    sums_.start(10, flat_->master.options());
+    sums_.start(10, flat_->master.options(), peers_);
     phase_step_ = step_;
   }
 
@@ -122,6 +122,7 @@ class AudioRun : public TrainingRun {
     torch::autograd::backward({loss}, {});
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
+    for (auto [name, tensor] : network_.quantizer().buffers()) peers_->mean(tensor);  // codes that follow what chose them, everywhere
     sums_.add(at::stack({loss.detach(), distance.mel.detach(), distance.stft.detach(), distance.multi.detach(), distance.complex.detach(), loud.detach(),
                          out.quantizer_loss.detach(), judge_loss, fool.detach(), match.detach()}));
   }
@@ -132,7 +133,7 @@ class AudioRun : public TrainingRun {
     const std::vector<double> v = sums_.take(&steps);
     usable = steps > 0;
     std::string text = text_of("loss %.4f mel %.4f stft %.4f multi %.4f complex %.4f loudness %.4f quantizer %.4f audio s/s %.0f", v[0], v[1], v[2], v[3], v[4], v[5], v[6],
-                               steps_a_second * static_cast<double>(phase.batch) * phase.seconds);
+                               steps_a_second * samples(phase) * phase.seconds);
     if (phase.adversarial) {
       text += text_of(" judge %.3f fool %.3f match %.4f judge_skipped %.0f", v[7], v[8], v[9], static_cast<double>(judge_optimizer_->skipped.cpu().item<float>()));
     }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace tessera::train {
 
-Optimizer::Optimizer(FlatParams& params, const OptimizerRecipe& recipe) : params_(params), recipe_(recipe) {
+Optimizer::Optimizer(FlatParams& params, const OptimizerRecipe& recipe, std::shared_ptr<Peers> peers)
+    : params_(params), recipe_(recipe), peers_(std::move(peers)) {
   const auto options = params.master.options();
   rate = at::zeros({1}, options);
   first = at::zeros_like(params.master);
@@ -31,7 +33,8 @@ at::Tensor orthogonalise(const at::Tensor& batch) {
   return tall ? x.transpose(1, 2) : x;
 }
 
-void Optimizer::step(const at::Tensor& gradient) {
+void Optimizer::step(at::Tensor gradient) {
+  peers_->mean(gradient);
   const at::Tensor norm = gradient.norm();
   const at::Tensor good = at::isfinite(norm);
   const at::Tensor go = good.to(at::kFloat);

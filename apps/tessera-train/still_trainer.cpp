@@ -38,7 +38,7 @@ class StillRun : public TrainingRun {
   const PhaseTimes& times(size_t phase) const override { return recipe_.phases[phase]; }
   std::string describe(size_t phase) const override { return "crop " + std::to_string(recipe_.phases[phase].crop); }
   std::string recipe_json() const override { return recipe_.to_json(); }
-  void begin(size_t) override { sums_.start(4, flat_->master.options()); }
+  void begin(size_t) override { sums_.start(4, flat_->master.options(), peers_); }
   void refresh_grids() override { set_grids(*flat_, network_.exact_linears(), network_.exact_depthwises()); }
 
   void step(size_t index) override {
@@ -60,7 +60,7 @@ class StillRun : public TrainingRun {
     const std::vector<double> v = sums_.take(&steps);
     usable = steps > 0;
     return text_of("loss %.4f bpp %.4f (z %.4f) psnr %.3f Mpx/s %.1f", v[0], v[1] + v[2], v[2], v[3],
-                   steps_a_second * static_cast<double>(phase.batch * phase.crop * phase.crop) / 1e6);
+                   steps_a_second * samples(phase) * static_cast<double>(phase.crop * phase.crop) / 1e6);
   }
 
   void export_weights(const std::string& path, const std::string& record) override {

@@ -52,7 +52,10 @@ void prepare_device(const RunOptions& options) {
 #endif
 }
 
-void Sums::start(int64_t values, const at::TensorOptions& options) { sums_ = at::zeros({values + 1}, options); }
+void Sums::start(int64_t values, const at::TensorOptions& options, std::shared_ptr<Peers> peers) {
+  sums_ = at::zeros({values + 1}, options);
+  peers_ = std::move(peers);
+}
 
 void Sums::add(const at::Tensor& values) {
   // A step whose loss is not finite changed nothing, and must not spoil the log.
@@ -61,24 +64,27 @@ void Sums::add(const at::Tensor& values) {
 }
 
 std::vector<double> Sums::take(int64_t* steps) {
+  peers_->mean(sums_);
   const at::Tensor s = sums_.cpu().clone();
   sums_.zero_();
   const float* v = s.const_data_ptr<float>();
   const int64_t count = s.numel() - 1;
-  *steps = static_cast<int64_t>(v[count]);
+  *steps = static_cast<int64_t>(std::ceil(v[count]));
   std::vector<double> means;
   for (int64_t i = 0; i < count; ++i) means.push_back(static_cast<double>(v[i]) / std::max(1.0, static_cast<double>(v[count])));
   return means;
 }
 
 TrainingRun::TrainingRun(const OptimizerRecipe& optimizer, const RunOptions& options)
-    : optimizer_recipe_(optimizer), options_(options), device_(options.cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU)) {
+    : optimizer_recipe_(optimizer), options_(options), peers_(options.peers ? options.peers : Peers::of_environment(options.cuda)), device_(training_device(options.cuda)) {
+  if (!peers_->first()) return;
   std::filesystem::create_directories(options.out);
   log_.open(options.out + "/log.txt", std::ios::app);
   if (!log_) throw std::runtime_error(options.out + ": cannot be written");
 }
 
 void TrainingRun::say(const std::string& line) {
+  if (!peers_->first()) return;
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
   log_ << line << std::endl;
@@ -86,10 +92,15 @@ void TrainingRun::say(const std::string& line) {
 
 void TrainingRun::attach(models::ParamSet& params) {
   flat_ = std::make_unique<FlatParams>(params, device_);
-  optimizer_ = std::make_unique<Optimizer>(*flat_, optimizer_recipe_);
+  optimizer_ = std::make_unique<Optimizer>(*flat_, optimizer_recipe_, peers_);
 }
 
 int TrainingRun::go() {
+  if (peers_->size() > 1) {
+    say(text_of("processes %lld, each with the recipe's batch", static_cast<long long>(peers_->size())));
+    each_state([&](const std::string&, at::Tensor& t) { peers_->share(t); });
+    at::manual_seed(optimizer_recipe_.seed + 7919 * static_cast<uint64_t>(peers_->rank()) + static_cast<uint64_t>(step_));
+  }
   refresh_grids();
   for (; phase_ < phases(); ++phase_) {
     if (!run_phase()) return 1;
@@ -97,7 +108,8 @@ int TrainingRun::go() {
     if (options_.max_steps > 0 && step_ >= options_.max_steps) break;
   }
   save();
-  return options_.eval.empty() || evaluate() ? 0 : 1;
+  peers_->leave();
+  return options_.eval.empty() || !peers_->first() || evaluate() ? 0 : 1;
 }
 
 bool TrainingRun::run_phase() {
@@ -113,12 +125,15 @@ bool TrainingRun::run_phase() {
   int64_t logged = step_;
   say("phase " + std::to_string(phase_) + ": " + describe(phase_) + text_of(" batch %lld minutes %.4g", static_cast<long long>(phase.batch), phase.minutes));
   while (true) {
-    phase_seconds_ = already + seconds_since(start);
+    phase_seconds_ = peers_->share(already + seconds_since(start));
     if (options_.max_steps > 0 ? step_ >= options_.max_steps : phase_seconds_ >= total) break;
     graph.run([&] { set_rates(phase_, std::min(1.0, phase_seconds_ / total)); });
     ++step_;
     if (step_ % steps_ahead() == 0) graph.synchronise();
-    if (step_ % kGridSteps == 0) refresh_grids();
+    if (step_ % kGridSteps == 0) {
+      peers_->share(flat_->master);  // equal by construction; should one GPU round otherwise, it ends here
+      refresh_grids();
+    }
     if (step_ % options_.log_every == 0) {
       graph.synchronise();
       if (!report(static_cast<double>(step_ - logged) / seconds_since(last_log))) return false;
@@ -159,7 +174,8 @@ double TrainingRun::seconds() const { return seconds_before_ + seconds_since(sta
 std::string TrainingRun::data_name() const { return options_.data_name.empty() ? std::filesystem::path(options_.data).filename().string() : options_.data_name; }
 
 std::string TrainingRun::record() const {
-  ordered_json j = {{"data", data_name()}, {"steps", step_}, {"device_minutes", seconds() / 60}, {"recipe", ordered_json::parse(recipe_json())}};
+  ordered_json j = {{"data", data_name()}, {"steps", step_}, {"device_minutes", seconds() / 60 * static_cast<double>(peers_->size())}, {"recipe", ordered_json::parse(recipe_json())}};
+  if (peers_->size() > 1) j["processes"] = peers_->size();
   if (!previous_.empty()) j["continues"] = ordered_json::parse(previous_, nullptr, false);
   return j.dump();
 }
@@ -176,6 +192,7 @@ void TrainingRun::visit_optimizer(const std::string& prefix, FlatParams& flat, O
 void TrainingRun::each_state(const Visit& visit) { visit_optimizer("", *flat_, *optimizer_, visit); }
 
 void TrainingRun::save() {
+  if (!peers_->first()) return;
   const at::NoGradGuard no_grad;
   export_weights(weights_path(), record());
   std::map<std::string, at::Tensor> state;

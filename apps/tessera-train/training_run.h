@@ -1,6 +1,6 @@
 // What every training run has in common: phases by the clock, the learning rate, the log, checkpoints, the record of the training, and what happens
 // when the loss is no number. Habits: flat parameters (flat_params.h), the whole step on the device and in one CUDA graph a phase, averaged weights, steps whose
-// gradient is not finite change nothing, checkpoints that resume.
+// gradient is not finite change nothing, checkpoints that resume. Of several processes (peers.h) the first keeps the clock, the log and the files.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,6 +14,7 @@
 
 #include "apps/tessera-train/flat_params.h"
 #include "apps/tessera-train/optimizer.h"
+#include "apps/tessera-train/peers.h"
 #include "apps/tessera-train/recipe.h"
 
 namespace tessera::train {
@@ -33,6 +34,7 @@ struct RunOptions {
   double checkpoint_minutes = 2.0;
   int64_t log_every = 500;
   double clock_scale = 1.0;  // multiplies the phases' minutes (trials)
+  std::shared_ptr<Peers> peers;  // of a data-parallel run; without, those of the environment
 };
 
 // printf into a string.
@@ -44,13 +46,15 @@ void prepare_device(const RunOptions& options);
 // Sums over the steps since the last line of the log, on the device. Steps whose values are not all finite are left out.
 class Sums {
  public:
-  void start(int64_t values, const at::TensorOptions& options);
+  // `peers`: the means are over the steps of all processes.
+  void start(int64_t values, const at::TensorOptions& options, std::shared_ptr<Peers> peers);
   void add(const at::Tensor& values);  // float32 [values]
-  // Means, and how many steps they are of; then begins anew.
+  // Means, and how many steps (of a process) they are of; then begins anew.
   std::vector<double> take(int64_t* steps);
 
  private:
   at::Tensor sums_;  // the last one counts
+  std::shared_ptr<Peers> peers_;
 };
 
 class TrainingRun {
@@ -100,11 +104,14 @@ class TrainingRun {
   static void visit_optimizer(const std::string& prefix, FlatParams& flat, Optimizer& optimizer, const Visit& visit);
   // Continues the checkpoint that the options name, when they do. The last thing that a constructor does, but for what it says.
   void resume();
+  // Samples of a step over all processes, for figures of throughput.
+  double samples(const PhaseTimes& phase) const { return static_cast<double>(phase.batch * peers_->size()); }
   std::string weights_path() const { return options_.out + "/weights.safetensors"; }
   std::string data_name() const;
 
   const OptimizerRecipe optimizer_recipe_;
   const RunOptions options_;
+  const std::shared_ptr<Peers> peers_;
   const at::Device device_;
   std::unique_ptr<FlatParams> flat_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -85,7 +85,7 @@ class VideoRun : public TrainingRun {
     std::vector<float> bonus;
     for (int64_t i = 0; i < recipe_.phases[phase].frames; ++i) bonus.push_back(static_cast<float>(kQualityPattern[i % 8]) / 63.0f);
     pattern_ = at::tensor(bonus).reshape({1, recipe_.phases[phase].frames}).to(device_);
-    sums_.start(9, flat_->master.options());
+    sums_.start(9, flat_->master.options(), peers_);
   }
 
   Planes clips_of(const VideoPhase& phase) const {
@@ -134,7 +134,7 @@ class VideoRun : public TrainingRun {
     usable = steps > 0;
     std::string line = text_of("loss %.4f key bpp %.4f psnr %.3f", v[8], v[0], -10 * v[2]);
     if (phase.frames > 1) line += text_of(" next bpp %.4f vectors %.4f psnr %.3f", v[4], v[5], -10 * v[6]);
-    const double pixels = static_cast<double>(phase.batch * phase.frames * phase.crop * phase.crop) / 1e6;
+    const double pixels = samples(phase) * static_cast<double>(phase.frames * phase.crop * phase.crop) / 1e6;
     return line + text_of(" steps/s %.2f Mpx/s %.1f", steps_a_second, pixels * steps_a_second);
   }
 

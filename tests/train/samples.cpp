@@ -1,5 +1,9 @@
 #include "tests/train/samples.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -86,6 +90,18 @@ double value_at(const std::string& log, int step, const std::string& name) {
   const size_t line = log.find("step " + std::to_string(step) + " "), place = log.find(" " + name + " ", line);
   if (line == std::string::npos || place == std::string::npos) throw std::runtime_error("the log has no " + name + " of step " + std::to_string(step));
   return std::stod(log.substr(place + name.size() + 2));
+}
+
+uint16_t free_port() {
+  const int s = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool good = bind(s, reinterpret_cast<sockaddr*>(&address), size) == 0 && getsockname(s, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  close(s);
+  if (!good) throw std::runtime_error("no port is free");
+  return ntohs(address.sin_port);
 }
 
 }  // namespace tessera::train::test

@@ -22,5 +22,6 @@ std::string text_of(const std::string& path);  // a file's; empty when there is 
 bool exists(const std::string& path);
 // The number behind `name` in a log's line about a step; throws when there is none.
 double value_at(const std::string& log, int step, const std::string& name);
+uint16_t free_port();  // of TCP; was free a moment ago
 
 }  // namespace tessera::train::test
