@@ -9,7 +9,6 @@
 namespace tessera::models::audio {
 namespace {
 
-
 int64_t filter_left(const SpeechConfig& c) { return c.causal ? c.kernel - 1 : c.kernel / 2; }
 
 }  // namespace
@@ -28,7 +27,7 @@ Windows::Windows(const SpeechConfig& c) : hop(c.hop), window(c.window), left(c.c
 }
 
 AnalysisStream::AnalysisStream(std::shared_ptr<const SpeechModel> model, int64_t block)
-    : model_(std::move(model)), block_(block), windows_(model_->config), chain_(model_->encoder, filter_left(model_->config), block) {
+    : model_(std::move(model)), block_(block), windows_(model_->config), fft_(model_->config.window), chain_(model_->encoder, filter_left(model_->config), block) {
   embedded_ = at::zeros({block, model_->config.width});
   projected_ = at::zeros({block, model_->config.quantizer.dim});
   reset();
@@ -84,8 +83,9 @@ void AnalysisStream::run_block(std::vector<float>& latents) {
   for (const std::vector<float>& channel : waiting_) {
     for (int64_t i = 0; i < n; ++i, out += windows_.window) std::copy_n(channel.data() + i * windows_.hop, windows_.window, out);
   }
-  const at::Tensor spectrum = at::view_as_real(at::fft_rfft(frames * (windows_.shape * windows_.scale)));  // [C,n,F,2]
-  const at::Tensor re = spectrum.select(-1, 0), im = spectrum.select(-1, 1);
+  frames.mul_(windows_.shape * windows_.scale);
+  at::Tensor re = at::empty({channels, n, fft_.bins()}), im = at::empty({channels, n, fft_.bins()});
+  fft_.forward(frames.const_data_ptr<float>(), channels * n, re.mutable_data_ptr<float>(), im.mutable_data_ptr<float>());
   const at::Tensor features = frame_features(c, re, im).transpose(0, 1).contiguous();  // [n,C,3F]
   float* embedded = embedded_.data_ptr<float>();
   apply(model_->embed, features.const_data_ptr<float>(), embedded, n);
@@ -107,7 +107,7 @@ void AnalysisStream::run_block(std::vector<float>& latents) {
 }
 
 SynthesisStream::SynthesisStream(std::shared_ptr<const SpeechModel> model, int64_t block)
-    : model_(std::move(model)), block_(block), windows_(model_->config), chain_(model_->decoder, filter_left(model_->config), block) {
+    : model_(std::move(model)), block_(block), windows_(model_->config), fft_(model_->config.window), chain_(model_->decoder, filter_left(model_->config), block) {
   embedded_ = at::zeros({block, model_->config.width});
   spectrum_ = at::zeros({block, model_->head.out()});
   const at::Tensor square = windows_.shape.square();
@@ -160,8 +160,10 @@ void SynthesisStream::run_block(const float* latents, std::vector<float>& sample
   apply(model_->head, h, spectrum_.data_ptr<float>(), block_);
   const at::Tensor parts = spectrum_.view({block_, c.head_parts(), c.channels, bins});
   const auto [re, im] = head_spectrum(c, parts, 1);
-  const at::Tensor bins_of_frames = at::complex(re, im);  // [n,C,F]
-  const at::Tensor frames = (at::fft_irfft(bins_of_frames, windows_.window) * (windows_.shape / windows_.scale)).contiguous();
+  const at::Tensor real = re.contiguous(), imaginary = im.contiguous();  // [n,C,F]
+  at::Tensor frames = at::empty({block_, c.channels, windows_.window});
+  fft_.inverse(real.const_data_ptr<float>(), imaginary.const_data_ptr<float>(), block_ * c.channels, frames.mutable_data_ptr<float>());
+  frames.mul_(windows_.shape / windows_.scale);
   const float* frame = frames.const_data_ptr<float>();
   for (int64_t i = 0; i < block_; ++i, frame += c.channels * windows_.window) {
     const int64_t number = next_ - chain_.lag() + i;

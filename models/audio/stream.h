@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "models/audio/fft.h"
 #include "models/audio/frame_chain.h"
 #include "models/audio/speech_model.h"
 
@@ -47,6 +48,7 @@ class AnalysisStream {
   std::shared_ptr<const SpeechModel> model_;
   int64_t block_;
   Windows windows_;
+  RealFft fft_;
   FrameChain chain_;
   at::Tensor embedded_, projected_;
   std::vector<std::vector<float>> waiting_;  // by channel (mid, side); from sample next_ * hop - left on
@@ -76,6 +78,7 @@ class SynthesisStream {
   std::shared_ptr<const SpeechModel> model_;
   int64_t block_;
   Windows windows_;
+  RealFft fft_;
   FrameChain chain_;
   at::Tensor embedded_, spectrum_;
   std::vector<std::vector<float>> sums_;  // by channel, [W], from the oldest sample that is not complete

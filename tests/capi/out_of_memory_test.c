@@ -1,7 +1,8 @@
-/* Memory that runs out at the n-th request, while a golden stream is decoded through the C interface: each call succeeds or is TSR_OUT_OF_MEMORY,
- * nothing crashes, and with memory again the same handles decode the stream as ever.
+/* Memory that runs out at the n-th request, while a golden stream is decoded or a small one encoded through the C interface: each call succeeds or is
+ * TSR_OUT_OF_MEMORY, nothing crashes, and with memory again the same comes out as ever.
  *
  *   capi_out_of_memory_test FOLDER STREAM [TRIES]     FOLDER: golden streams
+ *   capi_out_of_memory_test encode MEDIUM [TRIES]     MEDIUM: image, sound or video
  *
  * Each try is a process of its own (fork), once before the weights are loaded and once after. Requests fail in the calling thread only: libtorch's
  * own threads end the program when they get no memory, which no library can mend; decoding with one thread has none of them. In half of the tries
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/capi/check.h"
+#include "tests/capi/out_of_memory.h"
 
 /* ---- The allocator: glibc's, with a counter -------------------------------------------------------------------------------------- */
 
@@ -49,110 +51,35 @@ int posix_memalign(void** block, size_t alignment, size_t size) {
   return 0;
 }
 
-/* ---- Decoding ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- The work ------------------------------------------------------------------------------------------------------------------------ */
 
-enum { kMost = 1 << 16 };
-static uint8_t stream[kMost];
-static size_t stream_size = 0;
-static tsr_error error = TSR_INIT(tsr_error);
-static const char* weights = NULL; /* folder; NULL: the installed one */
+uint8_t stream[kMost];
+size_t stream_size = 0;
+tsr_error error = TSR_INIT(tsr_error);
+const char* weights = NULL;
 
-typedef struct outcome {
-  tsr_code code;
-  uint32_t checksum; /* of the symbols */
-  uint64_t output;   /* bytes or samples */
-} outcome;
+static int encoding = 0;
+static const char* medium = ""; /* image, sound, video */
 
-static outcome decode_image(void) {
-  outcome o = {TSR_OK, 0, 0};
-  tsr_image_decoder_options options;
-  tsr_image_decoder* decoder = NULL;
-  tsr_image* image = NULL;
-  tsr_image_report report = TSR_INIT(tsr_image_report);
-  tsr_image_view view = TSR_INIT(tsr_image_view);
-  tsr_image_decoder_options_init(&options, sizeof options);
-  options.threads = 1;
-  options.weights_dir = weights;
-  o.code = tsr_image_decoder_create(&options, &decoder, &error);
-  if (o.code == TSR_OK) o.code = tsr_image_decoder_decode(decoder, stream, stream_size, &image, &report, &error);
-  if (o.code == TSR_OK) {
-    CHECK(tsr_image_get_view(image, &view) == TSR_OK);
-    o.output = view.stride * view.height;
-    o.checksum = report.symbol_checksum;
-  }
-  tsr_image_free(image);
-  tsr_image_decoder_free(decoder);
-  return o;
+/* The medium is told by the stream's name; tsr_inspect() says it too, but would load weights. */
+static const char* medium_of(const char* name) {
+  if (strstr(name, "video") != NULL || strncmp(name, "lite", 4) == 0 || strncmp(name, "motion", 6) == 0) return "video";
+  return strstr(name, "speech") != NULL || strstr(name, "sound") != NULL ? "sound" : "image";
 }
 
-/* An event of the reader goes to one of the decoders; errors of memory end the decoding, others are not expected of a golden stream. */
-static tsr_code decode_event(const tsr_event* event, int video, tsr_audio_decoder* sound, tsr_video_decoder* pictures, outcome* o) {
-  tsr_audio_view samples = TSR_INIT(tsr_audio_view);
-  tsr_video_view frame = TSR_INIT(tsr_video_view);
-  tsr_code code;
-  if (event->kind == TSR_EVENT_HEADER) {
-    return video ? tsr_video_decoder_open(pictures, event->data, event->size, &error) : tsr_audio_decoder_open(sound, event->data, event->size, &error);
-  }
-  if (event->kind == TSR_EVENT_PACKET) {
-    code = video ? tsr_video_decoder_send(pictures, event->data, event->size, &error) : tsr_audio_decoder_send(sound, event->data, event->size, &error);
-  } else {
-    code = video ? tsr_video_decoder_flush(pictures, &error) : tsr_audio_decoder_flush(sound, &error);
-  }
-  while (code == TSR_OK) {
-    code = video ? tsr_video_decoder_receive(pictures, &frame, &error) : tsr_audio_decoder_receive(sound, &samples, &error);
-    if (code != TSR_OK || (video ? frame.planes[0] == NULL : samples.samples == NULL)) return code;
-    o->output += video ? 1 : samples.frames;
-  }
-  return code;
+static outcome work(void) {
+  if (strcmp(medium, "image") == 0) return encoding ? encode_image() : decode_image();
+  if (strcmp(medium, "sound") == 0) return encoding ? encode_sound() : decode_packets(0);
+  return encoding ? encode_video() : decode_packets(1);
 }
 
-static outcome decode_packets(int video) {
-  outcome o = {TSR_OK, 0, 0};
-  tsr_reader* reader = NULL;
-  tsr_audio_decoder* sound = NULL;
-  tsr_video_decoder* pictures = NULL;
-  tsr_video_decoder_options options;
-  tsr_audio_decoder_options sound_options;
-  tsr_video_decoder_options_init(&options, sizeof options);
-  tsr_audio_decoder_options_init(&sound_options, sizeof sound_options);
-  options.threads = 1;
-  options.weights_dir = sound_options.weights_dir = weights;
-  o.code = tsr_reader_create(&reader, &error);
-  if (o.code == TSR_OK) o.code = video ? tsr_video_decoder_create(&options, &pictures, &error) : tsr_audio_decoder_create(&sound_options, &sound, &error);
-  if (o.code == TSR_OK) o.code = tsr_reader_push(reader, stream, stream_size, &error);
-  if (o.code == TSR_OK) o.code = tsr_reader_finish(reader, &error);
-  for (;;) {
-    tsr_event event = TSR_INIT(tsr_event);
-    if (o.code == TSR_OK) o.code = tsr_reader_next(reader, &event, &error);
-    if (o.code == TSR_OK) o.code = decode_event(&event, video, sound, pictures, &o);
-    if (o.code != TSR_OK || event.kind == TSR_EVENT_END) break;
-  }
-  if (o.code == TSR_OK && video) {
-    tsr_video_report report = TSR_INIT(tsr_video_report);
-    CHECK(tsr_video_decoder_get_report(pictures, &report) == TSR_OK);
-    o.checksum = report.symbol_checksum;
-  } else if (o.code == TSR_OK) {
-    tsr_audio_report report = TSR_INIT(tsr_audio_report);
-    CHECK(tsr_audio_decoder_get_report(sound, &report) == TSR_OK);
-    o.checksum = report.symbol_checksum;
-  }
-  tsr_video_decoder_free(pictures);
-  tsr_audio_decoder_free(sound);
-  tsr_reader_free(reader);
-  return o;
-}
-
-/* The medium is the byte behind magic, version, length and flags; tsr_inspect() says it too, but would load weights. */
-static const char* medium = "";
-static outcome decode(void) { return strcmp(medium, "image") == 0 ? decode_image() : decode_packets(strcmp(medium, "video") == 0); }
-
-static outcome decode_with(long n, int all_behind) {
+static outcome work_with(long n, int all_behind) {
   outcome o;
   requests = 0;
   failing_request = n;
   forever = all_behind;
   counting = 1;
-  o = decode();
+  o = work();
   counting = 0;
   return o;
 }
@@ -162,29 +89,30 @@ static outcome decode_with(long n, int all_behind) {
 static outcome whole;
 
 /* What glibc and libtorch request once and cannot do without: destructors of a thread's variables, libtorch's pool of threads, which it takes for
- * broken for ever where its first request fails, and makes anew in a forked process. A decoding without weights makes them. */
+ * broken for ever where its first request fails, and makes anew in a forked process. Work without weights makes them. */
 static void first_calls(void) {
   const char* installed = weights;
   weights = "/no such folder";
-  (void)decode();
+  (void)work();
   weights = installed;
 }
 
 /* In a process of its own: 0 when all is well. */
 static int attempt(long n, int all_behind) {
   outcome o, again;
+  failures = 0;
   first_calls();
-  o = decode_with(n, all_behind);
+  o = work_with(n, all_behind);
   if (o.code != TSR_OK && o.code != TSR_OUT_OF_MEMORY) {
     fprintf(stderr, "request %ld%s: \"%s\" (%s)\n", n, all_behind ? " and all behind" : "", tsr_code_name(o.code), error.message);
     return 1;
   }
   if (o.code != TSR_OK && error.code != (int32_t)o.code) return 1;
   if (o.code == TSR_OK && (o.checksum != whole.checksum || o.output != whole.output)) {
-    fprintf(stderr, "request %ld: something else is decoded\n", n);
+    fprintf(stderr, "request %ld: something else comes out\n", n);
     return 1;
   }
-  again = decode();
+  again = work();
   if (again.code != TSR_OK || again.checksum != whole.checksum || again.output != whole.output) {
     fprintf(stderr, "request %ld%s: afterwards %s (%s)\n", n, all_behind ? " and all behind" : "", tsr_code_name(again.code), error.message);
     return 1;
@@ -206,13 +134,13 @@ static int in_child(long n, int all_behind) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* What a whole decoding takes and gives, learnt in a child so that this process stays without weights. */
+/* What the whole work takes and gives, learnt in a child so that this process stays without weights. */
 static long learn(int* pipes) {
   long count = 0;
   const pid_t child = fork();
   if (child == 0) {
     first_calls();
-    whole = decode_with(0, 0);
+    whole = work_with(0, 0);
     if (whole.code != TSR_OK) fprintf(stderr, "%s\n", error.message);
     if (write(pipes[1], &whole, sizeof whole) < 0 || write(pipes[1], &requests, sizeof requests) < 0) _exit(1);
     _exit(0);
@@ -235,33 +163,38 @@ static void tries(long count, long most, const char* when) {
   printf("%s: %ld requests, %ld tries\n", when, count, made);
 }
 
-int main(int argc, char** argv) {
-  int pipes[2];
+/* Reads the golden stream; false when it cannot be. */
+static int read_stream(const char* folder, const char* name) {
   char path[4096];
   FILE* file;
-  long count, most;
-  if (argc < 3) {
-    fprintf(stderr, "usage: %s FOLDER STREAM [TRIES]\n", argv[0]);
-    return 2;
-  }
-  most = argc > 3 ? atol(argv[3]) : 40;
-  medium = strncmp(argv[2], "speech", 6) == 0 || strncmp(argv[2], "sound", 5) == 0  ? "audio"
-           : strncmp(argv[2], "lite", 4) == 0 || strncmp(argv[2], "motion", 6) == 0 ? "video"
-                                                                                    : "image";
-  snprintf(path, sizeof path, "%s/%s.tsr", argv[1], argv[2]);
+  snprintf(path, sizeof path, "%s/%s.tsr", folder, name);
   file = fopen(path, "rb");
-  if (file == NULL || pipe(pipes) != 0) {
+  if (file == NULL) {
     fprintf(stderr, "%s cannot be opened\n", path);
-    return 2;
+    return 0;
   }
   stream_size = fread(stream, 1, sizeof stream, file);
   fclose(file);
+  return 1;
+}
+
+int main(int argc, char** argv) {
+  int pipes[2];
+  long count, most;
+  if (argc < 3) {
+    fprintf(stderr, "usage: %s FOLDER STREAM [TRIES]\n       %s encode MEDIUM [TRIES]\n", argv[0], argv[0]);
+    return 2;
+  }
+  most = argc > 3 ? atol(argv[3]) : 40;
+  encoding = strcmp(argv[1], "encode") == 0;
+  medium = encoding ? argv[2] : medium_of(argv[2]);
+  if (pipe(pipes) != 0 || (!encoding && !read_stream(argv[1], argv[2]))) return 2;
   count = learn(pipes);
   if (whole.code == TSR_MODEL_MISSING) return 77;
-  CHECK(whole.code == TSR_OK);
+  CHECK(whole.code == TSR_OK && whole.output > 0);
   if (failures == 0) tries(count, most, "before the weights are loaded");
-  (void)decode();
-  whole = decode_with(0, 0);
+  (void)work();
+  whole = work_with(0, 0);
   CHECK(whole.code == TSR_OK);
   if (failures == 0) tries(requests, most, "with the weights loaded");
   return checked("out_of_memory_test");
