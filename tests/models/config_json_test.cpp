@@ -43,8 +43,9 @@ TEST(ConfigJson, WhatIsNoObject) {
   std::string lists = "{\"a\":";
   lists.append(100000, '[');
   EXPECT_FALSE(ConfigJson(lists).is_object());
-  for (int i = 0; i < 5000; ++i) many += "\"" + std::to_string(i) + "\":0,";
-  EXPECT_FALSE(ConfigJson(many + "\"x\":1}").is_object());
+  for (int i = 0; i < 5000; ++i) many.append("\"").append(std::to_string(i)).append("\":0,");
+  many.append("\"x\":1}");
+  EXPECT_FALSE(ConfigJson(many).is_object());
 }
 
 template <class T>
