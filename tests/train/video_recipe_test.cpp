@@ -58,7 +58,7 @@ TEST(VideoRecipe, ShippedRecipes) {
     const char* name;
     double decode_kmacs, megabytes;
   };
-  for (const Promise& p : {Promise{"motion", 200, 25}, Promise{"motion-lite", 15, 4}}) {
+  for (const Promise& p : {Promise{"motion", 200, 25}, Promise{"motion-lite", 15, 4}, Promise{"stem", 20, 5}}) {
     const std::string path = std::string(TESSERA_RECIPES "/").append(p.name).append(".json");
     EXPECT_TRUE(is_video_recipe(path));
     const VideoRecipe r = load_video_recipe(path);
