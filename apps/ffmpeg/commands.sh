@@ -106,6 +106,17 @@ if [[ $video == 1 ]]; then
   grep -v '^#' mkv.md5 | tail -n 40 >tail.md5
   same seek.md5 tail.md5 'Against the frames from number 60 on'
 
+  printf '\n### Cutting in an FFmpeg that knows nothing of Tessera\n'
+  show 'ffprobe -hide_banner out.mkv'
+  show 'ffmpeg -hide_banner -loglevel error -ss 2 -i out.mkv -c copy cut.nut'
+  show 'ffmpeg -hide_banner -loglevel error -ss 2 -i out.mkv -an -c copy cut.mkv'
+  show 'ffmpeg-tessera -hide_banner -i cut.nut -f null -' 3
+  grep -v '^#' mkv.md5 | tail -n 50 >tail.md5
+  for cut in cut.nut cut.mkv; do
+    ffmpeg-tessera -y -loglevel error -i $cut -map 0:v -f framemd5 cut.md5
+    same cut.md5 tail.md5 "$cut against the frames from number 50 on"
+  done
+
   printf '\n## Video and sound in one .tsr\n'
   show 'ffmpeg-tessera -hide_banner -i in.mp4 -c:v libtessera -quality 40 -g 25 -c:a libtessera_audio -lookahead 1 both.tsr' 3
   show 'ffprobe-tessera -hide_banner both.tsr'
@@ -128,17 +139,6 @@ if [[ $video == 1 ]]; then
   ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:a -c:a pcm_s16le -f s16le file.pcm
   cmp seek.pcm <(tail -c +$((2 * 48000 * 24 / 10 + 1)) file.pcm)
   printf '\nThe samples from number %d on: %d, equal.\n' $((48000 * 24 / 10)) $(($(stat -c %s seek.pcm) / 2))
-
-  printf '\n### Cutting in an FFmpeg that knows nothing of Tessera\n'
-  show 'ffprobe -hide_banner out.mkv'
-  show 'ffmpeg -hide_banner -loglevel error -ss 2 -i out.mkv -c copy cut.nut'
-  show 'ffmpeg -hide_banner -loglevel error -ss 2 -i out.mkv -an -c copy cut.mkv'
-  show 'ffmpeg-tessera -hide_banner -i cut.nut -f null -' 3
-  grep -v '^#' mkv.md5 | tail -n 50 >tail.md5
-  for cut in cut.nut cut.mkv; do
-    ffmpeg-tessera -y -loglevel error -i $cut -map 0:v -f framemd5 cut.md5
-    same cut.md5 tail.md5 "$cut against the frames from number 50 on"
-  done
 
   printf '\n## The filter\n'
   show "ffmpeg-tessera -hide_banner -loglevel error -i in.mp4 -an -vf tessera=quality=40,metadata=print:file=bits.txt -f framemd5 filter.md5; head -4 bits.txt"
