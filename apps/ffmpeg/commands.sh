@@ -133,12 +133,12 @@ if [[ $video == 1 ]]; then
   ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:v -f framemd5 file.md5 -map 0:a -c:a pcm_s16le -f md5 file-sound.md5
   cmp pipe-sound.md5 file-sound.md5
   same pipe.md5 file.md5 'From a pipe against from the file'
-  show 'ffmpeg-tessera -hide_banner -loglevel error -y -ss 2.4 -i both.tsr -map 0:v -f framemd5 seek.md5 -map 0:a -c:a pcm_s16le -f s16le seek.pcm'
+  show 'ffmpeg-tessera -hide_banner -loglevel error -y -ss 2.4 -i both.tsr -map 0:v -f framemd5 seek.md5 -map 0:a -c:a pcm_f32le -f f32le seek.pcm'
   grep -v '^#' file.md5 | tail -n 40 >tail.md5
   same seek.md5 tail.md5 'Against the frames from number 60 on'
-  ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:a -c:a pcm_s16le -f s16le file.pcm
-  cmp seek.pcm <(tail -c +$((2 * 48000 * 24 / 10 + 1)) file.pcm)
-  printf '\nThe samples from number %d on: %d, equal.\n' $((48000 * 24 / 10)) $(($(stat -c %s seek.pcm) / 2))
+  ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:a -c:a pcm_f32le -f f32le file.pcm
+  cmp seek.pcm <(tail -c +$((4 * 48000 * 24 / 10 + 1)) file.pcm)
+  printf '\nThe samples from number %d on: %d, equal.\n' $((48000 * 24 / 10)) $(($(stat -c %s seek.pcm) / 4))
 
   printf '\n## The filter\n'
   show "ffmpeg-tessera -hide_banner -loglevel error -i in.mp4 -an -vf tessera=quality=40,metadata=print:file=bits.txt -f framemd5 filter.md5; head -4 bits.txt"
