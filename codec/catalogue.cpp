@@ -14,11 +14,11 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "codec/bayes_payload.h"
 #include "codec/guard.h"
+#include "models/config_json.h"
 #include "models/device.h"
 #include "models/weights.h"
 
@@ -83,19 +83,20 @@ std::string installed_beside(const fs::path& file) {
   return {};
 }
 
+// The run and those that it continues, added up.
 std::string one_line(const std::string& training) {
-  const nlohmann::json j = nlohmann::json::parse(training, nullptr, false);
+  const models::ConfigJson j(training);
   if (!j.is_object()) return training;
   double minutes = 0;
   int64_t steps = 0;
-  for (const nlohmann::json* run = &j; run->is_object(); run = &(*run)["continues"]) {
-    minutes += run->value("device_minutes", 0.0);
-    steps += run->value("steps", int64_t{0});
-    if (!run->contains("continues")) break;
+  for (std::string run;; run += "continues.") {
+    minutes += j.real(run + "device_minutes").value_or(0.0);
+    steps += j.whole(run + "steps").value_or(0);
+    if (!j.contains(run + "continues")) break;
   }
   char text[64];
   std::snprintf(text, sizeof text, ", %lld steps, %.1f GPU minutes", static_cast<long long>(steps), minutes);
-  return j.value("data", std::string("unknown data")) + text;
+  return j.text("data").value_or("unknown data") + text;
 }
 
 }  // namespace

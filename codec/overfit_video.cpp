@@ -128,9 +128,13 @@ models::Planes paint_overfit_frame(const OverfitVideoFrame& frame, Device device
   if (device == Device::cpu) {
     const auto planes = std::make_shared<inr::VideoPlanes>(frame.synthesis->frame(frame.values, frame.index));
     const int64_t h = planes->shape.height, w = planes->shape.width;
-    // The tensors keep the planes alive.
+    // The tensors keep the planes alive. By a context: from_blob()'s deleter ends the program where there is no memory for it.
+    using Kept = std::shared_ptr<inr::VideoPlanes>;
     const auto wrapped = [&](std::vector<float>& from, at::IntArrayRef sizes) {
-      return at::from_blob(from.data(), sizes, [planes](void*) {}, at::TensorOptions().dtype(at::kFloat));
+      at::TensorMaker maker = at::for_blob(from.data(), sizes);
+      maker.context(new Kept(planes), [](void* kept) { delete static_cast<Kept*>(kept); });
+      maker.options(at::TensorOptions().dtype(at::kFloat));
+      return maker.make_tensor();
     };
     return {wrapped(planes->y, {1, 1, 2 * h, 2 * w}), wrapped(planes->uv, {1, 2, h, w})};
   }

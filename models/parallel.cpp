@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -102,7 +103,7 @@ class Pool {
   std::condition_variable wake_;
   std::deque<Job*> jobs_;
   std::vector<std::thread> helpers_;
-  int threads_ = 1;
+  std::atomic<int> threads_ = 1;  // written under the mutex, read by whoever starts a piece of work
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "models/config_json.h"
 #include "models/ops.h"
 
 namespace tessera::models {
@@ -37,39 +38,27 @@ std::string StillConfig::to_json() const {
 }
 
 StillConfig StillConfig::from_json(const std::string& text) {
-  const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
+  const ConfigJson j(text);
   if (!j.is_object()) throw std::runtime_error("the model's configuration is not a JSON object");
-  if (j.contains("architecture") && j["architecture"] != "still") throw std::runtime_error("configuration: the architecture is not still");
+  if (j.contains("architecture") && j.text("architecture") != "still") throw std::runtime_error("configuration: the architecture is not still");
   StillConfig c;
-  const auto whole = [&](const char* key, int64_t& value, int64_t lo, int64_t hi) {
-    if (!j.contains(key)) return;
-    if (!j[key].is_number_integer()) throw std::runtime_error(std::string("configuration: ") + key + " is not an integer");
-    value = j[key].get<int64_t>();
-    if (value < lo || value > hi) throw std::runtime_error(std::string("configuration: ") + key + " is out of range");
-  };
-  const auto real = [&](const char* key, double& value, double lo, double hi) {
-    if (!j.contains(key)) return;
-    if (!j[key].is_number()) throw std::runtime_error(std::string("configuration: ") + key + " is not a number");
-    value = j[key].get<double>();
-    if (!(value >= lo && value <= hi)) throw std::runtime_error(std::string("configuration: ") + key + " is out of range");
-  };
   for (auto [key, field] : {std::pair<const char*, int64_t*>{"patch_channels", &c.patch_channels}, {"trunk_channels", &c.trunk_channels},
                             {"latents", &c.latents}, {"hyperlatents", &c.hyperlatents}, {"hyper_channels", &c.hyper_channels},
                             {"context_channels", &c.context_channels}, {"attention", &c.attention}}) {
-    whole(key, *field, 8, 4096);
+    j.read(key, *field, 8, 4096);
     if (*field % 8 != 0) throw std::runtime_error(std::string("configuration: ") + key + " is not a multiple of 8");
   }
   for (auto [key, field] : {std::pair<const char*, int64_t*>{"enc_patch_blocks", &c.enc_patch_blocks}, {"enc_trunk_blocks", &c.enc_trunk_blocks},
                             {"dec_trunk_blocks", &c.dec_trunk_blocks}, {"dec_patch_blocks", &c.dec_patch_blocks},
                             {"context_blocks", &c.context_blocks}}) {
-    whole(key, *field, 1, 64);
+    j.read(key, *field, 1, 64);
   }
-  whole("scale_rows", c.scale_rows, 2, 250);
+  j.read("scale_rows", c.scale_rows, 2, 250);
   if (c.hyperlatents > 256) throw std::runtime_error("configuration: hyperlatents is out of range");
-  real("scale_min", c.scale_min, 0.01, 1.0);
-  real("scale_step", c.scale_step, 0.001, 1.0);
-  real("lambda_min", c.lambda_min, 1e-6, 10.0);
-  real("lambda_max", c.lambda_max, 1e-6, 10.0);
+  j.read("scale_min", c.scale_min, 0.01, 1.0);
+  j.read("scale_step", c.scale_step, 0.001, 1.0);
+  j.read("lambda_min", c.lambda_min, 1e-6, 10.0);
+  j.read("lambda_max", c.lambda_max, 1e-6, 10.0);
   if (c.lambda_min > c.lambda_max) throw std::runtime_error("configuration: lambda_min is larger than lambda_max");
   return c;
 }

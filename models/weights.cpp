@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -65,7 +67,9 @@ struct FileBytes {
 };
 
 FileBytes read_all(const std::string& path, uint64_t limit) {
+  errno = 0;
   std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in && errno == ENOMEM) throw std::bad_alloc();  // says nothing about the file
   if (!in) fail(path, "cannot be opened");
   const auto size = static_cast<uint64_t>(in.tellg());
   if (size > kMaxFile) fail(path, "is too large");

@@ -99,7 +99,8 @@ int main(int argc, char** argv) {
     if (model != "still") return tessera::train::train_audio(tessera::train::load_audio_recipe(recipe_path), options);
     return tessera::train::train_still(tessera::train::load_still_recipe(recipe_path), options);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "tessera-train: %s\n", e.what());
+    const std::string text = e.what();  // libtorch's have a stack trace behind the first line
+    std::fprintf(stderr, "tessera-train: %s\n", text.substr(0, text.find('\n')).c_str());
     return 2;
   }
 }

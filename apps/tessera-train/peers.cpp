@@ -1,5 +1,6 @@
 #include "apps/tessera-train/peers.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@ namespace tessera::train {
 namespace {
 
 constexpr std::chrono::minutes kPatience{10};
+constexpr size_t kPiece = size_t{4} << 20;  // the store refuses values above 8 MiB
 
 const char* variable(const char* name) {
   const char* value = std::getenv(name);
@@ -51,7 +53,7 @@ struct Peers::Links {
   c10::intrusive_ptr<c10d::TCPStore> store;
   bool left = false;
   int64_t turn = 0;                // keys are used once
-  std::vector<std::string> stale;  // this process's keys, which the others may still have to read
+  std::vector<std::string> unread;  // this process's keys, which the others may still have to read
 #ifdef TESSERA_WITH_CUDA
   torch::cuda::nccl::ncclComm_t communicator = nullptr;
 #endif
@@ -63,6 +65,21 @@ struct Peers::Links {
     std::vector<uint8_t> bytes = store->get(name);
     if (bytes.size() != size) throw std::runtime_error("the processes of the training run do not agree: they must be given the same recipe and options");
     return bytes;
+  }
+  // A tensor on the CPU, in pieces.
+  void put(const std::string& name, const at::Tensor& values) {
+    const auto* data = static_cast<const uint8_t*>(values.const_data_ptr());
+    for (size_t at = 0; at < values.nbytes(); at += kPiece) {
+      unread.push_back(name + "/" + std::to_string(at));
+      store->set(unread.back(), bytes_of(data + at, std::min(kPiece, values.nbytes() - at)));
+    }
+  }
+  void get(const std::string& name, at::Tensor& values) {
+    auto* data = static_cast<uint8_t*>(values.mutable_data_ptr());
+    for (size_t at = 0; at < values.nbytes(); at += kPiece) {
+      const std::vector<uint8_t> piece = wait_for(name + "/" + std::to_string(at), std::min(kPiece, values.nbytes() - at));
+      std::memcpy(data + at, piece.data(), piece.size());
+    }
   }
 };
 
@@ -126,20 +143,18 @@ void Peers::mean(at::Tensor& values) {
   }
 #endif
   // In the order of the ranks, so that all get the same sum.
-  const size_t bytes = values.nbytes();
   const int64_t turn = links_->turn++;
-  const std::string mine = links_->key("part", turn, rank_);
-  links_->store->set(mine, bytes_of(values.const_data_ptr(), bytes));
+  std::vector<std::string> before = std::move(links_->unread);
+  links_->unread.clear();
+  links_->put(links_->key("part", turn, rank_), values);
   at::Tensor sum = at::zeros_like(values), part = at::empty_like(values);
   for (int64_t r = 0; r < size_; ++r) {
-    const std::vector<uint8_t> theirs = links_->wait_for(links_->key("part", turn, r), bytes);
-    std::memcpy(part.mutable_data_ptr(), theirs.data(), bytes);
+    links_->get(links_->key("part", turn, r), part);
     sum.add_(part);
   }
   values.copy_(sum.div_(static_cast<double>(size_)));
   // Whoever has given a part to this mean has read everything before it.
-  for (const std::string& key : links_->stale) links_->store->deleteKey(key);
-  links_->stale = {mine};
+  for (const std::string& key : before) links_->store->deleteKey(key);
 }
 
 void Peers::share(at::Tensor& values) {
@@ -154,13 +169,10 @@ void Peers::share(at::Tensor& values) {
   }
 #endif
   const std::string key = links_->key("shared", links_->turn++, 0);
-  const size_t bytes = values.nbytes();
   if (first()) {
-    links_->store->set(key, bytes_of(values.const_data_ptr(), bytes));
-    links_->stale.push_back(key);
+    links_->put(key, values);
   } else {
-    const std::vector<uint8_t> theirs = links_->wait_for(key, bytes);
-    std::memcpy(values.mutable_data_ptr(), theirs.data(), bytes);
+    links_->get(key, values);
   }
 }
 

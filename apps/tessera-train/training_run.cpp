@@ -130,9 +130,11 @@ bool TrainingRun::run_phase() {
     graph.run([&] { set_rates(phase_, std::min(1.0, phase_seconds_ / total)); });
     ++step_;
     if (step_ % steps_ahead() == 0) graph.synchronise();
-    if (step_ % kGridSteps == 0) {
+    if (step_ % kGridSteps == 0) {  // on another stream than the steps
+      graph.synchronise();
       peers_->share(flat_->master);  // equal by construction; should one GPU round otherwise, it ends here
       refresh_grids();
+      graph.synchronise();
     }
     if (step_ % options_.log_every == 0) {
       graph.synchronise();

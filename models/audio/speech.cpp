@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "models/config_json.h"
 #include "models/ops.h"
 
 namespace tessera::models::audio {
@@ -126,40 +127,25 @@ std::string SpeechConfig::to_json() const {
 }
 
 SpeechConfig SpeechConfig::from_json(const std::string& text) {
-  const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
+  const ConfigJson j(text);
   if (!j.is_object()) throw std::runtime_error("the model's configuration is not a JSON object");
   SpeechConfig c;
-  const auto whole = [&](const char* key, int64_t& value, int64_t lo, int64_t hi) {
-    if (!j.contains(key)) return;
-    if (!j[key].is_number_integer()) throw std::runtime_error(std::string("configuration: ") + key + " is not an integer");
-    value = j[key].get<int64_t>();
-    if (value < lo || value > hi) throw std::runtime_error(std::string("configuration: ") + key + " is out of range");
-  };
-  const auto truth = [&](const char* key, bool& value) {
-    if (!j.contains(key)) return;
-    if (!j[key].is_boolean()) throw std::runtime_error(std::string("configuration: ") + key + " is not true or false");
-    value = j[key].get<bool>();
-  };
-  whole("sample_rate", c.sample_rate, 4000, 192000);
-  whole("channels", c.channels, 1, 2);
-  whole("hop", c.hop, 8, 4096);
-  whole("window", c.window, 16, 16384);
-  whole("width", c.width, 8, 4096);
-  whole("encoder_blocks", c.encoder_blocks, 1, 64);
-  whole("decoder_blocks", c.decoder_blocks, 1, 64);
-  whole("kernel", c.kernel, 1, 63);
-  whole("latents", c.quantizer.dim, 1, 4096);
-  whole("groups", c.quantizer.groups, 1, 16);
-  whole("levels", c.quantizer.levels, 1, 64);
-  whole("codes", c.quantizer.codes, 2, 65536);
-  truth("causal", c.causal);
-  truth("cartesian", c.cartesian);
-  truth("linear_codes", c.quantizer.linear);
-  if (j.contains("commitment")) {
-    if (!j["commitment"].is_number()) throw std::runtime_error("configuration: commitment is not a number");
-    c.quantizer.commitment = j["commitment"].get<double>();
-    if (!(c.quantizer.commitment >= 0 && c.quantizer.commitment <= 100)) throw std::runtime_error("configuration: commitment is out of range");
-  }
+  j.read("sample_rate", c.sample_rate, 4000, 192000);
+  j.read("channels", c.channels, 1, 2);
+  j.read("hop", c.hop, 8, 4096);
+  j.read("window", c.window, 16, 16384);
+  j.read("width", c.width, 8, 4096);
+  j.read("encoder_blocks", c.encoder_blocks, 1, 64);
+  j.read("decoder_blocks", c.decoder_blocks, 1, 64);
+  j.read("kernel", c.kernel, 1, 63);
+  j.read("latents", c.quantizer.dim, 1, 4096);
+  j.read("groups", c.quantizer.groups, 1, 16);
+  j.read("levels", c.quantizer.levels, 1, 64);
+  j.read("codes", c.quantizer.codes, 2, 65536);
+  j.read("causal", c.causal);
+  j.read("cartesian", c.cartesian);
+  j.read("linear_codes", c.quantizer.linear);
+  j.read("commitment", c.quantizer.commitment, 0.0, 100.0);
   if (c.width % 8 != 0) throw std::runtime_error("configuration: width is not a multiple of 8");
   if (c.window % c.hop != 0 || c.window < 2 * c.hop || c.window % 2 != 0 || (c.window - c.hop) % 2 != 0) {
     throw std::runtime_error("configuration: the window must be even and a multiple of the hop, at least twice it");

@@ -3,8 +3,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "models/config_json.h"
 
 namespace tessera::models::audio {
 namespace {
@@ -73,8 +74,7 @@ uint64_t export_speech(const Speech& network, const std::string& path, const std
 bool is_speech(const std::map<std::string, std::string>& metadata) {
   const auto it = metadata.find("config");
   if (it == metadata.end()) return false;
-  const nlohmann::json j = nlohmann::json::parse(it->second, nullptr, false);
-  return j.is_object() && j.contains("architecture") && j["architecture"] == "speech";
+  return ConfigJson(it->second).text("architecture") == "speech";
 }
 
 std::shared_ptr<SpeechModel> load_speech(const std::string& path) {

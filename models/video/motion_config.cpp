@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/config_json.h"
+
 namespace tessera::models {
 namespace {
 
@@ -24,11 +26,6 @@ constexpr Whole kWhole[] = {
     {"dec_trunk_blocks", &MotionConfig::dec_trunk_blocks, 0, 32, 1}, {"dec_patch_blocks", &MotionConfig::dec_patch_blocks, 1, 32, 1},
     {"head_blocks", &MotionConfig::head_blocks, 0, 32, 1},           {"mean_blocks", &MotionConfig::mean_blocks, 0, 32, 1}};
 
-struct Real {
-  const char* key;
-  double least, largest;
-};
-
 }  // namespace
 
 std::string MotionConfig::to_json() const {
@@ -45,36 +42,21 @@ std::string MotionConfig::to_json() const {
 }
 
 MotionConfig MotionConfig::from_json(const std::string& text) {
-  const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
+  const ConfigJson j(text);
   if (!j.is_object()) throw std::runtime_error("the model's configuration is not a JSON object");
-  if (j.contains("architecture") && j["architecture"] != "motion") refuse("architecture", "is not motion");
+  if (j.contains("architecture") && j.text("architecture") != "motion") refuse("architecture", "is not motion");
   MotionConfig c;
-  const auto whole = [&](const char* key, int64_t& value, int64_t least, int64_t largest) {
-    if (!j.contains(key)) return;
-    if (!j[key].is_number_integer()) refuse(key, "is not an integer");
-    value = j[key].get<int64_t>();
-    if (value < least || value > largest) refuse(key, "is out of range");
-  };
   for (const Whole& w : kWhole) {
-    whole(w.key, c.*w.field, w.least, w.largest);
+    j.read(w.key, c.*w.field, w.least, w.largest);
     if (c.*w.field % w.multiple != 0) refuse(w.key, w.multiple == 16 ? "is not a multiple of 16" : "is not a multiple of 8");
   }
-  whole("scale_rows", c.scales.rows, 2, 250);
-  if (j.contains("conditioning")) {
-    if (!j["conditioning"].is_boolean()) refuse("conditioning", "is neither true nor false");
-    c.conditioning = j["conditioning"].get<bool>();
-  }
-  const auto real = [&](const Real& r, double& value) {
-    if (!j.contains(r.key)) return;
-    if (!j[r.key].is_number()) refuse(r.key, "is not a number");
-    value = j[r.key].get<double>();
-    if (!(value >= r.least && value <= r.largest)) refuse(r.key, "is out of range");
-  };
-  real({"gate_limit", 0.0, 1e6}, c.gate_limit);
-  real({"scale_min", 0.01, 1.0}, c.scales.min);
-  real({"scale_step", 0.001, 1.0}, c.scales.step);
-  real({"lambda_min", 1e-6, 10.0}, c.lambda_min);
-  real({"lambda_max", 1e-6, 10.0}, c.lambda_max);
+  j.read("scale_rows", c.scales.rows, 2, 250);
+  j.read("conditioning", c.conditioning);
+  j.read("gate_limit", c.gate_limit, 0.0, 1e6);
+  j.read("scale_min", c.scales.min, 0.01, 1.0);
+  j.read("scale_step", c.scales.step, 0.001, 1.0);
+  j.read("lambda_min", c.lambda_min, 1e-6, 10.0);
+  j.read("lambda_max", c.lambda_max, 1e-6, 10.0);
   if (c.lambda_max <= c.lambda_min) refuse("lambda_max", "is not above lambda_min");
   return c;
 }

@@ -1,10 +1,10 @@
 #include "models/video/motion_model.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 
+#include "models/config_json.h"
 #include "models/still.h"
 #include "models/still_model.h"
 
@@ -112,8 +112,7 @@ uint64_t export_motion(Motion& network, const std::string& path, const std::stri
 bool is_motion(const std::map<std::string, std::string>& metadata) {
   const auto it = metadata.find("config");
   if (it == metadata.end()) return false;
-  const nlohmann::json j = nlohmann::json::parse(it->second, nullptr, false);
-  return j.is_object() && j.contains("architecture") && j["architecture"] == "motion";
+  return ConfigJson(it->second).text("architecture") == "motion";
 }
 
 std::shared_ptr<MotionModel> load_motion(const std::string& path) {

@@ -2,7 +2,8 @@
  * TSR_OUT_OF_MEMORY, nothing crashes, and with memory again the same comes out as ever.
  *
  *   capi_out_of_memory_test FOLDER STREAM [TRIES]     FOLDER: golden streams
- *   capi_out_of_memory_test encode MEDIUM [TRIES]     MEDIUM: image, sound or video
+ *   capi_out_of_memory_test FOLDER encode:MEDIUM [TRIES]     MEDIUM: image, sound or video
+ *   ... TRIES REQUEST[+]                              in this process, for a debugger: this request only; with a + all behind as well; weights not loaded
  *
  * Each try is a process of its own (fork), once before the weights are loaded and once after. Requests fail in the calling thread only: libtorch's
  * own threads end the program when they get no memory, which no library can mend; decoding with one thread has none of them. In half of the tries
@@ -59,6 +60,8 @@ tsr_error error = TSR_INIT(tsr_error);
 const char* weights = NULL;
 
 static int encoding = 0;
+static const char* folder = "";       /* of the golden streams */
+static const char* first_stream = ""; /* a picture whose model is not the one under test */
 static const char* medium = ""; /* image, sound, video */
 
 /* The medium is told by the stream's name; tsr_inspect() says it too, but would load weights. */
@@ -88,13 +91,22 @@ static outcome work_with(long n, int all_behind) {
 
 static outcome whole;
 
-/* What glibc and libtorch request once and cannot do without: destructors of a thread's variables, libtorch's pool of threads, which it takes for
- * broken for ever where its first request fails, and makes anew in a forked process. Work without weights makes them. */
+static int read_stream(const char* from, const char* name);
+
+/* What glibc and libtorch request once and cannot do without: destructors of a thread's variables, libtorch's pool of threads and what it knows of
+ * the processor, which it takes for broken for ever where the first request fails. Work without weights makes the former, a picture that needs other
+ * weights the latter. */
 static void first_calls(void) {
   const char* installed = weights;
+  static uint8_t kept[kMost];
+  const size_t kept_size = stream_size;
   weights = "/no such folder";
   (void)work();
   weights = installed;
+  memcpy(kept, stream, sizeof kept);
+  if (read_stream(folder, first_stream)) (void)decode_image();
+  memcpy(stream, kept, sizeof kept);
+  stream_size = kept_size;
 }
 
 /* In a process of its own: 0 when all is well. */
@@ -164,10 +176,10 @@ static void tries(long count, long most, const char* when) {
 }
 
 /* Reads the golden stream; false when it cannot be. */
-static int read_stream(const char* folder, const char* name) {
+static int read_stream(const char* from, const char* name) {
   char path[4096];
   FILE* file;
-  snprintf(path, sizeof path, "%s/%s.tsr", folder, name);
+  snprintf(path, sizeof path, "%s/%s.tsr", from, name);
   file = fopen(path, "rb");
   if (file == NULL) {
     fprintf(stderr, "%s cannot be opened\n", path);
@@ -182,14 +194,17 @@ int main(int argc, char** argv) {
   int pipes[2];
   long count, most;
   if (argc < 3) {
-    fprintf(stderr, "usage: %s FOLDER STREAM [TRIES]\n       %s encode MEDIUM [TRIES]\n", argv[0], argv[0]);
+    fprintf(stderr, "usage: %s FOLDER STREAM [TRIES]\n       %s FOLDER encode:MEDIUM [TRIES]\n", argv[0], argv[0]);
     return 2;
   }
   most = argc > 3 ? atol(argv[3]) : 40;
-  encoding = strcmp(argv[1], "encode") == 0;
-  medium = encoding ? argv[2] : medium_of(argv[2]);
-  if (pipe(pipes) != 0 || (!encoding && !read_stream(argv[1], argv[2]))) return 2;
+  folder = argv[1];
+  encoding = strncmp(argv[2], "encode:", 7) == 0;
+  medium = encoding ? argv[2] + 7 : medium_of(argv[2]);
+  first_stream = strncmp(argv[2], "bayes", 5) == 0 ? "grey" : "bayes_rgb";
+  if (pipe(pipes) != 0 || (!encoding && !read_stream(folder, argv[2]))) return 2;
   count = learn(pipes);
+  if (argc > 4) return attempt(atol(argv[4]), strchr(argv[4], '+') != NULL);
   if (whole.code == TSR_MODEL_MISSING) return 77;
   CHECK(whole.code == TSR_OK && whole.output > 0);
   if (failures == 0) tries(count, most, "before the weights are loaded");

@@ -1,5 +1,5 @@
-// Every stream of tests/features/streams.h by every path of the decoder: instruction sets, numbers of threads, symbols ahead of pictures. All give the
-// same symbols, and all streams together use what the format has. With TESSERA_WRITE_STREAMS=FOLDER the streams are kept there.
+// Every stream of tests/features/streams.h by every path of the decoder: instruction sets, numbers of threads, symbols ahead of pictures, CUDA where
+// there is a GPU. All give the same symbols, and all streams together use what the format has. With TESSERA_WRITE_STREAMS=FOLDER the streams are kept there.
 #include "tests/features/streams.h"
 
 #include <gtest/gtest.h>
@@ -25,6 +25,7 @@ namespace bs = bitstream;
 struct Path {
   const char* simd;  // of TESSERA_SIMD
   int threads, ahead;
+  Device device = Device::cpu;
 };
 
 std::vector<Path> paths() {
@@ -33,6 +34,7 @@ std::vector<Path> paths() {
     if (entropy::simd_level(level) != level) continue;
     for (const auto& [threads, ahead] : {std::pair{1, 0}, {2, 1}, {8, 2}}) paths.push_back({name, threads, ahead});
   }
+  if (cuda_available()) paths.push_back({"avx512", 2, 1, Device::cuda});  // or the best that there is
   return paths;
 }
 
@@ -67,13 +69,14 @@ Symbols decode(std::span<const uint8_t> bytes, const std::string& folder, const 
   }
   if (file->header.kind == bs::MediaKind::video) {
     VideoDecoderOptions options;
+    options.device = path.device;
     options.threads = path.threads;
     options.ahead = path.ahead;
     options.strict = true;
     options.weights_dir = folder;
     return decode_packets(std::move(*VideoDecoder::create(options)), bytes, *file, [](const VideoFrame&) { return uint64_t{1}; });
   }
-  auto decoder = std::move(*ImageDecoder::create({.threads = path.threads, .weights_dir = folder}));
+  auto decoder = std::move(*ImageDecoder::create({.device = path.device, .threads = path.threads, .weights_dir = folder}));
   Report report;
   const auto image = decoder.decode(bytes, &report);
   return {image.status(), report.symbol_checksum, image.ok() ? uint64_t{image->width} * image->height : 0};
@@ -110,7 +113,7 @@ bool decodes_alike(const std::string& name, std::span<const uint8_t> bytes, cons
   for (const Path& path : paths()) {
     const Symbols symbols = decode(bytes, folder, path);
     if (symbols.status.code() == ErrorCode::model_missing && folder.empty()) return false;
-    const std::string where = name + ", " + path.simd + ", " + std::to_string(path.threads) + " threads";
+    const std::string where = name + ", " + path.simd + ", " + std::to_string(path.threads) + " threads" + (path.device == Device::cuda ? ", CUDA" : "");
     EXPECT_TRUE(symbols.status.ok()) << where << ": " << symbols.status.message();
     if (first.output == 0) first = symbols;
     EXPECT_EQ(symbols.checksum, first.checksum) << where;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "bitstream/header.h"
 #include "models/still_model.h"
@@ -68,6 +69,10 @@ TinyModels::TinyModels() {
   models::export_still(network, f + "/still.safetensors", "still", 1, "{}");
   test::write_weights(f);
   test::write_video_weights(f);
+  // The Bayesian codec's priors are small as they are; golden streams of theirs are in the corpus.
+  for (const char* prior : {"bayes.safetensors", "bayes-sound.safetensors"}) {
+    TESSERA_REQUIRE(std::filesystem::copy_file(std::string(TESSERA_SHIPPED_WEIGHTS "/") + prior, f + "/" + prior));
+  }
   auto list = list_models(f);
   TESSERA_REQUIRE(list.ok());
   models_ = std::move(*list);
@@ -86,7 +91,8 @@ Bytes TinyModels::adopted(std::span<const uint8_t> stream) const {
   auto header = bitstream::parse_header(stream, {}, &size);
   if (!header || header->model_name == "overfit") return {stream.begin(), stream.end()};
   const auto named = std::ranges::find_if(models_, [&](const ModelInfo& m) { return m.name == header->model_name; });
-  const auto model = named != models_.end() ? named : std::ranges::find_if(models_, [&](const ModelInfo& m) { return m.media == bitstream::media_name(header->kind); });
+  const auto model = named != models_.end() ? named : std::ranges::find_if(
+      models_, [&](const ModelInfo& m) { return m.media == bitstream::media_name(header->kind) && !m.name.starts_with("bayes"); });
   if (model == models_.end()) return {stream.begin(), stream.end()};
   header->model_name = model->name;
   header->model_hash = model->hash;

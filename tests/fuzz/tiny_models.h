@@ -1,4 +1,4 @@
-// Weights of networks of a few thousand parameters in a temporary folder, and streams that their encoders wrote: what the targets of the whole
+// Weights of networks of a few thousand parameters and the Bayesian codec's priors in a temporary folder, and streams that their encoders wrote: what the targets of the whole
 // decoders run on. Streams of other weights, the golden ones among them, are led to these networks.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace tessera::fuzz {
 
 class TinyModels {
  public:
-  // Made at the first call: `still`, `speech`, `speech-live`, `sound`, `coded` (audio with an index model), `motion-lite`, `motion`.
+  // Made at the first call: `still`, `speech`, `speech-live`, `sound`, `coded` (audio with an index model), `motion-lite`, `motion`, `bayes`, `bayes-sound`.
   static const TinyModels& get();
 
   const std::string& folder() const { return folder_.folder(); }

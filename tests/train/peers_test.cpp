@@ -48,6 +48,17 @@ TEST(Peers, MeanAndShare) {
   });
 }
 
+// More than the store takes at once.
+TEST(Peers, LargeTensors) {
+  in_parallel(2, [](const std::shared_ptr<Peers>& peers) {
+    at::Tensor v = at::arange(5'000'000, at::kFloat) * static_cast<double>(1 + 2 * peers->rank());
+    peers->mean(v);
+    EXPECT_TRUE(at::equal(v, at::arange(5'000'000, at::kFloat) * 2));
+    peers->share(v);
+    EXPECT_TRUE(at::equal(v, at::arange(5'000'000, at::kFloat) * 2));
+  });
+}
+
 TEST(Peers, WhoIsAloneChangesNothing) {
   Peers alone;
   EXPECT_EQ(alone.size(), 1);

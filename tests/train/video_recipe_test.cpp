@@ -58,8 +58,8 @@ TEST(VideoRecipe, ShippedRecipes) {
     const char* name;
     double decode_kmacs, megabytes;
   };
-  for (const Promise& p : {Promise{"motion", 200, 25}, Promise{"motion-lite", 15, 4}}) {
-    const std::string path = std::string(TESSERA_RECIPES) + "/" + p.name + ".json";
+  for (const Promise& p : {Promise{"motion", 200, 25}, Promise{"motion-lite", 15, 4}, Promise{"stem", 20, 5}}) {
+    const std::string path = std::string(TESSERA_RECIPES "/").append(p.name).append(".json");
     EXPECT_TRUE(is_video_recipe(path));
     const VideoRecipe r = load_video_recipe(path);
     EXPECT_EQ(r.model, p.name);
@@ -77,7 +77,7 @@ TEST(VideoRecipe, ShippedRecipes) {
   }
 }
 
-TEST(VideoRecipe, OtherRecipesAreToldApart) { EXPECT_FALSE(is_video_recipe(std::string(TESSERA_RECIPES) + "/still.json")); }
+TEST(VideoRecipe, OtherRecipesAreToldApart) { EXPECT_FALSE(is_video_recipe(TESSERA_RECIPES "/still.json")); }
 
 }  // namespace
 }  // namespace tessera::train

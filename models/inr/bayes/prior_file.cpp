@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "models/config_json.h"
 #include "models/inr/bayes/geometry_fields.h"
 #include "models/weights.h"
 
@@ -23,27 +24,27 @@ std::string Geometry::to_json() const {
 }
 
 bool is_prior(const std::string& config) {
-  const nlohmann::json j = nlohmann::json::parse(config, nullptr, false);
-  return j.is_object() && j.contains("kind") && j["kind"] == kKind;
+  return ConfigJson(config).text("kind") == kKind;
 }
 
 Geometry Geometry::from_json(const std::string& text) {
-  const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
-  if (!j.is_object() || !is_prior(text)) throw std::runtime_error("the weights file holds no prior of implicit representations");
+  const ConfigJson j(text);
+  if (j.text("kind") != kKind) throw std::runtime_error("the weights file holds no prior of implicit representations");
   Geometry g;
   const auto bad = [](const char* name) { throw std::runtime_error(std::string("the prior's configuration lacks a valid ") + name); };
   for (const GeometryField& f : kGeometryFields) {
-    if (!j.contains(f.name) || !j[f.name].is_number_integer()) bad(f.name);
-    const int64_t v = j[f.name].get<int64_t>();
-    if (v < f.least || v > f.most) bad(f.name);
-    g.*f.value = static_cast<int>(v);
+    const auto v = j.whole(f.name);
+    if (!v || *v < f.least || *v > f.most) bad(f.name);
+    g.*f.value = static_cast<int>(*v);
   }
   for (const auto& [name, flag] : {std::pair("overlap_rows", &g.overlap_rows), {"whole_margin", &g.whole_margin}}) {
-    if (!j.contains(name) || !j[name].is_boolean()) bad(name);
-    *flag = j[name].get<bool>();
+    const auto v = j.truth(name);
+    if (!v) bad(name);
+    *flag = *v;
   }
-  if (!j.contains("weight") || !j["weight"].is_number()) bad("weight");
-  g.weight = j["weight"].get<double>();
+  const auto weight = j.real("weight");
+  if (!weight) bad("weight");
+  g.weight = *weight;
   if (const auto wrong = problem(g)) throw std::runtime_error(*wrong);
   return g;
 }
