@@ -129,7 +129,7 @@ if [[ $video == 1 ]]; then
   printf '\nboth.tsr and again.tsr: the same bytes.\n'
   show 'ffmpeg-tessera -hide_banner -i both.tsr -c:v mpeg4 -c:a aac -y both.mp4' 3
   show 'ffmpeg-tessera -hide_banner -i both.tsr -an -c copy -y silent.tsr' 3
-  show 'ffmpeg-tessera -hide_banner -loglevel error -i - -map 0:v -f framemd5 pipe.md5 -map 0:a -c:a pcm_s16le -f md5 pipe-sound.md5 <both.tsr'
+  show 'ffmpeg-tessera -hide_banner -loglevel error -i pipe:0 -map 0:v -f framemd5 pipe.md5 -map 0:a -c:a pcm_s16le -f md5 pipe-sound.md5 <both.tsr'
   ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:v -f framemd5 file.md5 -map 0:a -c:a pcm_s16le -f md5 file-sound.md5
   cmp pipe-sound.md5 file-sound.md5
   same pipe.md5 file.md5 'From a pipe against from the file'
