@@ -161,12 +161,16 @@ StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status
 StreamReader::Event StreamReader::resume(Status damage) {
   // Most often only the content of one packet is damaged, and its length leads to the next. Of a companion no frame is lost.
   bool wait = false;
+  const bool companion = (buffer_[at_] & 0x0F) == static_cast<uint8_t>(PacketKind::companion) && header_.kind == MediaKind::video;
   if (const uint64_t size = claimed_size(rest(at_)); size > 0 && size <= buffer_.size() - at_) {
     if (confirmed(at_ + static_cast<size_t>(size), false, wait)) {
-      const bool companion = (buffer_[at_] & 0x0F) == static_cast<uint8_t>(PacketKind::companion) && header_.kind == MediaKind::video;
       return resume_at(at_ + static_cast<size_t>(size), companion ? 0 : 1, std::move(damage));
     }
     if (wait) return {};
+  } else if (companion && finished_ && damage.code() == ErrorCode::truncated) {
+    // The stream is cut off in it. What a search would find are packets of sound, which are no frames.
+    at_ = buffer_.size();
+    return stop(std::move(damage));
   }
   const uint64_t plausible = std::min<uint64_t>(max_payload_, 8 * largest_ + 1024);
   for (size_t place = std::max(at_ + 1, static_cast<size_t>(std::max(searched_, base_) - base_)); place < buffer_.size(); ++place) {

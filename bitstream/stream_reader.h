@@ -42,7 +42,7 @@ class StreamReader {
   };
 
   // A video's sound is given out as well (docs/bitstream.md, 3.2). Otherwise it is passed over.
-  void want_companions() { companions_ = true; }
+  void want_companions(bool wanted = true) { companions_ = wanted; }
 
   void push(std::span<const uint8_t> bytes);  // precondition: finish() was not called
   void finish() { finished_ = true; }         // no bytes follow

@@ -487,8 +487,9 @@ enum {
   TSR_EVENT_NEED_BYTES = 0, /* tsr_reader_push() or tsr_reader_finish() first */
   TSR_EVENT_HEADER = 1,     /* data: the file header */
   TSR_EVENT_PACKET = 2,     /* data: a whole packet */
-  TSR_EVENT_LOST = 3,       /* `lost` packets are missing here; the error says why */
-  TSR_EVENT_END = 4         /* nothing follows; the error tells of a stream that ends too early or cannot be read on */
+  TSR_EVENT_LOST = 3,       /* `lost` packets are missing here, none where it is a companion; the error says why */
+  TSR_EVENT_END = 4,        /* nothing follows; the error tells of a stream that ends too early or cannot be read on */
+  TSR_EVENT_COMPANION = 5   /* data: the next bytes of the sound that belongs to a video; only after tsr_reader_want_companions() */
 };
 
 typedef struct tsr_event {
@@ -502,6 +503,9 @@ typedef struct tsr_event {
 
 TSR_API tsr_code tsr_reader_create(tsr_reader** reader, tsr_error* error);
 TSR_API void tsr_reader_free(tsr_reader* reader);
+/* wanted 1: a video's sound is given out as well, as TSR_EVENT_COMPANION; 0, as at first: it is passed over. Its bytes are a stream of their own:
+ * push them into a second reader, whose header and packets go to a tsr_audio_decoder. Time 0 of that sound is tick 0 of the video. */
+TSR_API tsr_code tsr_reader_want_companions(tsr_reader* reader, int32_t wanted, tsr_error* error);
 TSR_API tsr_code tsr_reader_push(tsr_reader* reader, const uint8_t* bytes, size_t size, tsr_error* error);
 /* No bytes follow; tsr_reader_push() is TSR_INVALID_ARGUMENT from now on. */
 TSR_API tsr_code tsr_reader_finish(tsr_reader* reader, tsr_error* error);

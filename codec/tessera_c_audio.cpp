@@ -288,6 +288,15 @@ tsr_code tsr_reader_create(tsr_reader** reader, tsr_error* error) {
 
 void tsr_reader_free(tsr_reader* reader) { delete reader; }
 
+tsr_code tsr_reader_want_companions(tsr_reader* reader, int32_t wanted, tsr_error* error) {
+  return call(error, [&]() -> Status {
+    if (reader == nullptr) return invalid("reader is null");
+    if (wanted != 0 && wanted != 1) return invalid("wanted is 0 or 1");
+    reader->reader.want_companions(wanted == 1);
+    return {};
+  });
+}
+
 tsr_code tsr_reader_push(tsr_reader* reader, const uint8_t* bytes, size_t size, tsr_error* error) {
   return call(error, [&]() -> Status {
     if (reader == nullptr) return invalid("reader is null");
@@ -309,7 +318,7 @@ tsr_code tsr_reader_finish(tsr_reader* reader, tsr_error* error) {
 
 static_assert(TSR_EVENT_NEED_BYTES == int(StreamReader::Kind::need_bytes) && TSR_EVENT_HEADER == int(StreamReader::Kind::header) &&
               TSR_EVENT_PACKET == int(StreamReader::Kind::packet) && TSR_EVENT_LOST == int(StreamReader::Kind::lost) &&
-              TSR_EVENT_END == int(StreamReader::Kind::end));
+              TSR_EVENT_END == int(StreamReader::Kind::end) && TSR_EVENT_COMPANION == int(StreamReader::Kind::companion));
 
 tsr_code tsr_reader_next(tsr_reader* reader, tsr_event* event, tsr_error* error) {
   return call(error, [&]() -> Status {

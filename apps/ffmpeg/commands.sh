@@ -44,6 +44,18 @@ same() {
   printf '\n%s: %s frames, equal.\n' "$3" "$(grep -vc '^#' "$1")"
 }
 
+# against_tool FILE.tsr: frames and samples of a video with sound are those of the tool.
+against_tool() {
+  tessera decode "$1" tool.y4m --force >/dev/null 2>&1
+  tessera decode "$1" tool.mkv --force >/dev/null 2>&1
+  ffmpeg-tessera -y -loglevel error -i "$1" -map 0:v -f framemd5 mine.md5 -map 0:a -c:a pcm_s16le -f md5 mine-sound.md5
+  ffmpeg-tessera -y -loglevel error -i tool.y4m -f framemd5 tool.md5
+  ffmpeg-tessera -y -loglevel error -i tool.mkv -map 0:a -c:a pcm_s16le -f md5 tool-sound.md5
+  same mine.md5 tool.md5 "$1 against \`tessera decode\`"
+  cmp mine-sound.md5 tool-sound.md5
+  printf '\nIts sound: equal.\n'
+}
+
 cat <<TEXT
 # FFmpeg: a run of the commands
 
@@ -104,6 +116,29 @@ if [[ $video == 1 ]]; then
     ffmpeg-tessera -y -loglevel error -i $cut -map 0:v -f framemd5 cut.md5
     same cut.md5 tail.md5 "$cut against the frames from number 50 on"
   done
+
+  printf '\n## Video and sound in one .tsr\n'
+  show 'ffmpeg-tessera -hide_banner -i in.mp4 -c:v libtessera -quality 40 -g 25 -c:a libtessera_audio -lookahead 1 both.tsr' 3
+  show 'ffprobe-tessera -hide_banner both.tsr'
+  show 'tessera info both.tsr' 15
+  against_tool both.tsr
+  show 'tessera encode in.mp4 tool.tsr --keyint 25 --force --quiet && ffprobe-tessera -hide_banner tool.tsr'
+  against_tool tool.tsr
+  show 'ffmpeg-tessera -hide_banner -loglevel error -y -i both.tsr -c copy both.mkv && ffmpeg-tessera -hide_banner -loglevel error -y -i both.mkv -c copy again.tsr'
+  cmp both.tsr again.tsr
+  printf '\nboth.tsr and again.tsr: the same bytes.\n'
+  show 'ffmpeg-tessera -hide_banner -i both.tsr -c:v mpeg4 -c:a aac -y both.mp4' 3
+  show 'ffmpeg-tessera -hide_banner -i both.tsr -an -c copy -y silent.tsr' 3
+  show 'ffmpeg-tessera -hide_banner -loglevel error -i pipe:0 -map 0:v -f framemd5 pipe.md5 -map 0:a -c:a pcm_s16le -f md5 pipe-sound.md5 <both.tsr'
+  ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:v -f framemd5 file.md5 -map 0:a -c:a pcm_s16le -f md5 file-sound.md5
+  cmp pipe-sound.md5 file-sound.md5
+  same pipe.md5 file.md5 'From a pipe against from the file'
+  show 'ffmpeg-tessera -hide_banner -loglevel error -y -ss 2.4 -i both.tsr -map 0:v -f framemd5 seek.md5 -map 0:a -c:a pcm_f32le -f f32le seek.pcm'
+  grep -v '^#' file.md5 | tail -n 40 >tail.md5
+  same seek.md5 tail.md5 'Against the frames from number 60 on'
+  ffmpeg-tessera -y -loglevel error -i both.tsr -map 0:a -c:a pcm_f32le -f f32le file.pcm
+  cmp seek.pcm <(tail -c +$((4 * 48000 * 24 / 10 + 1)) file.pcm)
+  printf '\nThe samples from number %d on: %d, equal.\n' $((48000 * 24 / 10)) $(($(stat -c %s seek.pcm) / 4))
 
   printf '\n## The filter\n'
   show "ffmpeg-tessera -hide_banner -loglevel error -i in.mp4 -an -vf tessera=quality=40,metadata=print:file=bits.txt -f framemd5 filter.md5; head -4 bits.txt"
@@ -183,6 +218,10 @@ CODE
 fi
 bad 'a width that is a multiple of 4' "ffmpeg $quiet -i photo.png -vf crop=322:200,frei0r=tessera:0.4 -f null -"
 
+printf '\n### Streams that do not belong together\n'
+bad 'one video, or one sound, or one of each' "ffmpeg-tessera $quiet -i in.mp4 -map 0:a -map 0:a -c:a libtessera_audio none.tsr"
+bad 'Pictures have no sound' "ffmpeg-tessera $quiet -i in.mp4 -pix_fmt rgb24 none.tsr"
+
 printf '\n### The size changes in mid-stream\n'
 if [[ $video == 1 ]]; then
   bad "The picture's size changes from 96x64 to 64x48: a stream has one size." \
@@ -214,6 +253,38 @@ if [[ $video == 1 ]]; then
   show "ffmpeg-tessera $quiet -i out.tsr -c copy out.avi"
   bad '[libtessera] ' "head -c 40000 out.avi > cut.avi; ffmpeg-tessera $quiet -i cut.avi -f null -" 0
   show "head -c 40000 out.mkv > cut.mkv; ffmpeg-tessera $quiet -i cut.mkv -f null -"
+fi
+
+if [[ $video == 1 ]]; then
+  # Where the pieces of sound lie, the first with the header of the sound.
+  mapfile -t pieces < <(ffprobe-tessera -v error -select_streams a -show_entries packet=pos -of csv=p=0 both.tsr | tr -d , | sort -nu)
+  header=$(od -An -tu1 -j4 -N1 both.tsr | tr -d ' ')
+  printf '\n### Sound that is damaged: no frame is lost\n'
+  cp both.tsr hurt.tsr
+  printf damage | dd of=hurt.tsr bs=1 seek=$((pieces[2] + 100)) conv=notrunc status=none
+  bad 'The stream is damaged or cut off at byte' "ffmpeg-tessera $quiet -i hurt.tsr -map 0:v -f framemd5 hurt.md5 -map 0:a -f null -" 0
+  same hurt.md5 file.md5 'A piece that is damaged, against the whole file'
+  against_tool_damaged() {
+    tessera decode hurt.tsr tool.mkv --force >/dev/null 2>&1 || true
+    ffmpeg-tessera -y -loglevel quiet -i hurt.tsr -map 0:a -c:a pcm_s16le -f md5 mine-sound.md5
+    ffmpeg-tessera -y -loglevel error -i tool.mkv -map 0:a -c:a pcm_s16le -f md5 tool-sound.md5
+    cmp mine-sound.md5 tool-sound.md5
+    printf '\nIts sound against `tessera decode`: equal.\n'
+  }
+  against_tool_damaged
+  bad 'The stream is damaged or cut off at byte' "head -c $((pieces[3] + 300)) both.tsr > hurt.tsr; ffmpeg-tessera $quiet -i hurt.tsr -map 0:v -f framemd5 hurt.md5 -map 0:a -f null -" 0
+  tessera decode hurt.tsr tool.y4m --force >/dev/null 2>&1 || true
+  ffmpeg-tessera -y -loglevel error -i tool.y4m -f framemd5 tool.md5
+  same hurt.md5 tool.md5 'Cut off in a piece, against `tessera decode`'
+  against_tool_damaged
+  cp both.tsr hurt.tsr
+  printf damage | dd of=hurt.tsr bs=1 seek=$((header + 10)) conv=notrunc status=none
+  bad "The sound's header is missing or damaged" "ffmpeg-tessera -hide_banner -loglevel warning -y -i hurt.tsr -f framemd5 hurt.md5" 0
+  same hurt.md5 file.md5 'A header of the sound that is damaged, against the whole file'
+  # Without the piece that has it.
+  { head -c "$header" both.tsr; tail -c +$(($(ffprobe-tessera -v error -select_streams v -show_entries packet=pos -of csv=p=0 both.tsr | head -1 | tr -d ,) + 1)) both.tsr; } >hurt.tsr
+  bad 'Sound without a header' "ffmpeg-tessera -hide_banner -loglevel warning -y -i hurt.tsr -f framemd5 hurt.md5" 0
+  same hurt.md5 file.md5 'No header of the sound, against the whole file'
 fi
 
 printf '\n### Closed in mid-stream\n'

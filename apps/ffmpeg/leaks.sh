@@ -66,14 +66,15 @@ if [[ -z $patched ]]; then exit 0; fi
 runs=0
 "$patched" -loglevel error -f lavfi -i testsrc2=size=96x64:rate=25 -f lavfi -i sine=sample_rate=24000 -t 2 -pix_fmt yuv420p -c:v libtessera -g 10 \
   -c:a libtessera_audio in.mkv
-"$patched" -loglevel error -i in.mkv -map 0:v -c copy in.tsr
+"$patched" -loglevel error -i in.mkv -c copy in.tsr
 cp in.tsr damaged.tsr
 printf 'damage' | dd of=damaged.tsr bs=1 seek=$(($(stat -c %s in.tsr) / 2)) conv=notrunc status=none
 head -c $(($(stat -c %s in.tsr) * 2 / 3)) in.tsr >cut.tsr
 head -c $(($(stat -c %s in.mkv) * 2 / 3)) in.mkv >cut.mkv
 for input in in.mkv in.tsr damaged.tsr cut.tsr cut.mkv "$golden/rgb.tsr" "$golden/speech_6k.tsr"; do quiet "$patched" -i "$input" -f null -; done
 quiet "$patched" -i in.mkv -frames:v 3 -f null -
-quiet "$patched" -ss 1 -i in.mkv -f null -
+for input in in.mkv in.tsr; do quiet "$patched" -ss 1 -i "$input" -f null -; done
+quiet "$patched" -i in.tsr -c copy -y again.tsr
 quiet "$patched" -i in.mkv -c:v libtessera -c:a libtessera_audio -t 1 again.mkv
 quiet "$patched" -i in.mkv -an -vf tessera -f null -
 quiet "$patched" -i in.mkv -an -frames:v 2 -vf format=rgb24,tessera=model=still -f null -

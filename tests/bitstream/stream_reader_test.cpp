@@ -310,6 +310,27 @@ TEST(StreamReader, ADamagedCompanionCostsNoFrame) {
   }
 }
 
+// A real piece holds packets with checksums of their own, which a search would take for frames.
+TEST(StreamReader, AStreamThatIsCutOffInACompanionEndsThere) {
+  const Stream video = sample_video(5), sound = sample(4);
+  ByteWriter out;
+  out.bytes(video.bytes);
+  Packet packet;
+  packet.kind = PacketKind::companion;
+  packet.payload = std::span(sound.bytes).subspan(sound.header);
+  ASSERT_TRUE(write_packet(out, packet).ok());
+  const Bytes whole = out.take();
+  for (const size_t missing : {1u, 4u, 60u}) {
+    for (const size_t piece : {1u, 100000u}) {
+      const Seen seen = read(Bytes(whole.begin(), whole.end() - static_cast<ptrdiff_t>(missing)), piece, true);
+      EXPECT_EQ(seen.packets.size(), 5u);
+      EXPECT_TRUE(seen.companions.empty());
+      EXPECT_EQ(seen.damages, 0u);
+      EXPECT_EQ(seen.end.code(), ErrorCode::truncated);
+    }
+  }
+}
+
 // Streams of sound have no sound beside them: such a packet is one of a later version.
 TEST(StreamReader, CompanionsOfSoundAreSkipped) {
   Stream stream = sample(3);
