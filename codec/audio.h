@@ -54,6 +54,8 @@ struct AudioEncoderOptions {
   bool low_delay = false;        // no look-ahead, packets of about 25 ms, and the causal variant of the model where it is installed
   bool checksum = true;          // one byte a packet that proves the decoded indices
   bool index = true;             // end with an index for seeking, in streams longer than 20 s
+  // Seconds from one packet that stores its time to the next, so that sound behind a loss keeps its place; 0: only those that the index names.
+  double times = 0;
   uint32_t source_bit_depth = 16;  // 1..32, for the header only
   // 0..9: how many choices of codes are weighed against each other (models/audio/index_search.h). From 7 on, without low_delay, the encoder also
   // listens to what it is about to send and moves its latents by gradient descent (codec/audio_refine.h): 8, 25 and 80 rounds, ten times as long and more.

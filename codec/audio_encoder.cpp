@@ -105,6 +105,7 @@ struct AudioEncoder::Impl {
   AudioReport report;
   uint64_t sent = 0;                  // samples taken in
   uint64_t queued = 0, position = 0;  // samples in packets, waiting ones included, and in finished ones; both with priming
+  uint64_t next_time = 0;           // sample from which the next packet stores its time
   uint64_t next_entry = 0;          // sample from which the next packet gets an entry
   int64_t last_levels = 1;
   double last_price = 1;            // of a byte, in squared distance of latents
@@ -153,6 +154,7 @@ Status AudioEncoder::Impl::start() {
   rate.spend(header.size(), 0);
   report.bytes = header.size();
   next_entry = static_cast<uint64_t>(kIndexSeconds * static_cast<double>(rate_in()));
+  next_time = static_cast<uint64_t>(options.times * static_cast<double>(rate_in()));
   return {};
 }
 
@@ -329,12 +331,12 @@ void AudioEncoder::Impl::refine(AudioSymbols& symbols, bool no_larger) {
 void AudioEncoder::Impl::write_front() {
   Pending& front = queue.front();
   const uint64_t length = front.samples.value_or(block_samples());
-  const bool entry = options.index && position >= next_entry;
+  const bool entry = options.index && position >= next_entry, timed = entry || (options.times > 0 && position >= next_time);
   if (entry) rate.spend(kIndexEntryBytes + (entries.empty() ? kIndexFrameBytes : 0), 0);
   AudioSymbols symbols;
   if (queue.size() == 1 && (window == 1 || front.last)) {
     const double bits = rate.budget(length, front.last);
-    const double room = std::floor(bits / 8) - static_cast<double>(overhead(front, bits) + (entry ? bitstream::varint_size(position) : 0));
+    const double room = std::floor(bits / 8) - static_cast<double>(overhead(front, bits) + (timed ? bitstream::varint_size(position) : 0));
     symbols = fit(front, room > 0 ? static_cast<size_t>(room) : 0);
   } else {
     symbols = plan();
@@ -346,7 +348,10 @@ void AudioEncoder::Impl::write_front() {
   bitstream::Packet packet;
   packet.payload = payload;
   packet.short_checksum = payload.size() <= bitstream::kMaxShortPayload;
-  if (entry) packet.time_stamp = position;
+  if (timed) {
+    packet.time_stamp = position;
+    next_time = position + static_cast<uint64_t>(options.times * static_cast<double>(rate_in()));
+  }
   if (const Status status = bitstream::write_packet(out, packet); !status.ok()) throw Failure{status};
   if (entry) {
     entries.push_back({report.bytes, position});
@@ -411,6 +416,7 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
   if (options.channels < 1 || options.channels > 2) return {ErrorCode::invalid_argument, "sound is coded in one or two channels"};
   if (!(options.bit_rate >= 0)) return {ErrorCode::invalid_argument, "the bit rate must be positive"};
   if (!(options.lookahead >= 0)) return {ErrorCode::invalid_argument, "the look-ahead must be positive"};
+  if (!(options.times >= 0 && options.times <= 3600)) return {ErrorCode::invalid_argument, "the time stamps' distance must be from 0 to 3600 seconds"};
   if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.source_bit_depth < 1 || options.source_bit_depth > 32) return {ErrorCode::invalid_argument, "the source's bit depth is not in 1..32"};
   std::unique_ptr<Impl> impl;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kAhead = 0.5;        // seconds that the sound is coded before its frames
 constexpr double kLookahead = 1.0;    // of the encoder: pauses leave their bits to what is around them
+constexpr double kTimes = 0.5;        // seconds from one time stamp to the next: behind a piece that is lost, the sound is in step again so soon
 constexpr size_t kMostPiece = 60000;  // bytes: within every video's limit of a payload
 
 }  // namespace
@@ -27,6 +28,7 @@ Result<std::optional<VideoSoundEncoder>> VideoSoundEncoder::open(const std::stri
   o.lookahead = kLookahead;
   o.checksum = options.checksum;
   o.index = false;
+  o.times = kTimes;
   o.source_bit_depth = from.bit_depth >= 1 && from.bit_depth <= 32 ? from.bit_depth : 16;
   o.weights_dir = options.common.weights_dir;
   auto encoder = AudioEncoder::create(o);

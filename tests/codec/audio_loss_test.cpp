@@ -20,13 +20,16 @@ class AudioLoss : public testing::TestWithParam<bool> {
  protected:
   AudioLoss() {
     write_weights(folder_.folder());
+    stream = encoded(encoding(), voice(kRate, 1, 60007));
+    whole = decoded(decoding(), stream);
+  }
+  AudioEncoderOptions encoding() const {
     AudioEncoderOptions o;
     o.model = "speech";
     o.bit_rate = 3200;
     o.low_delay = GetParam();
     o.weights_dir = folder_.folder();
-    stream = encoded(o, voice(kRate, 1, 60007));
-    whole = decoded(decoding(), stream);
+    return o;
   }
   AudioDecoderOptions decoding() const { return {folder_.folder(), false}; }
   size_t block() const { return GetParam() ? 200 : 4000; }  // samples
@@ -86,6 +89,39 @@ TEST_P(AudioLoss, TimeStampsTellOfLosses) {
   }
   ASSERT_TRUE(decoder->flush().ok());
   while (auto block = decoder->receive()) samples += block->frames();
+  EXPECT_EQ(samples, whole.size());
+  EXPECT_EQ(decoder->report().lost, 2u);
+}
+
+// The encoder stores them as often as it is asked, and within its rate.
+TEST_P(AudioLoss, TheEncoderStoresTimes) {
+  AudioEncoderOptions options = encoding();
+  options.times = 0.5;
+  const AudioStream timed = encoded(options, voice(kRate, 1, 60007));
+  EXPECT_NEAR(static_cast<double>(timed.bytes().size()), static_cast<double>(stream.bytes().size()), 0.03 * static_cast<double>(stream.bytes().size()) + 8);
+  std::vector<uint64_t> times;
+  for (const AudioPacket& packet : timed.packets) {
+    bitstream::ByteReader in(packet.bytes);
+    const auto view = bitstream::read_packet(in, 1 << 16);
+    ASSERT_TRUE(view);
+    if (!view->packet.time_stamp) continue;
+    EXPECT_EQ(*view->packet.time_stamp, packet.time);
+    times.push_back(packet.time);
+  }
+  ASSERT_GE(times.size(), 3u);
+  EXPECT_GE(times[0], 4000u);  // half a second
+  for (size_t i = 1; i < times.size(); ++i) EXPECT_LE(times[i] - times[i - 1], 4000 + block());
+  // Two packets that nobody misses, up to the next stamp.
+  auto decoder = AudioDecoder::create(decoding());
+  ASSERT_TRUE(decoder->open(timed.header).ok());
+  size_t samples = 0;
+  for (size_t i = 0; i < timed.packets.size(); ++i) {
+    if (i == 1 || i == 2) continue;
+    ASSERT_TRUE(decoder->send(timed.packets[i].bytes).ok());
+    while (auto part = decoder->receive()) samples += part->frames();
+  }
+  ASSERT_TRUE(decoder->flush().ok());
+  while (auto part = decoder->receive()) samples += part->frames();
   EXPECT_EQ(samples, whole.size());
   EXPECT_EQ(decoder->report().lost, 2u);
 }
