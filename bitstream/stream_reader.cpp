@@ -139,6 +139,23 @@ bool StreamReader::confirmed(size_t place, bool cut_off, bool& wait) const {
   return found == Look::packet || (cut_off && found == Look::incomplete && finished_);
 }
 
+// Packets of the sound inside a companion are valid ones as well, and all of them key packets: true where what follows `place` is something else.
+bool StreamReader::no_sound(size_t place, bool& wait) const {
+  constexpr int kKeys = 8;  // a video of nothing but key frames is one
+  PacketView view;
+  for (int i = 0; i < kKeys; ++i, place += static_cast<size_t>(view.size)) {
+    if (place == buffer_.size()) {
+      wait = !finished_;
+      return finished_;
+    }
+    const Look found = look(place, view, nullptr);
+    wait = found == Look::incomplete && !finished_;
+    if (found != Look::packet) return false;
+    if (view.packet.kind != PacketKind::key) return true;
+  }
+  return true;
+}
+
 // Goes on at `place` of the buffer; `guess` packets are missing, unless a time stamp tells their number.
 StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status damage) {
   const uint64_t block = ticks_a_packet(header_);
@@ -161,7 +178,7 @@ StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status
 StreamReader::Event StreamReader::resume(Status damage) {
   // Most often only the content of one packet is damaged, and its length leads to the next. Of a companion no frame is lost.
   bool wait = false;
-  const bool companion = (buffer_[at_] & 0x0F) == static_cast<uint8_t>(PacketKind::companion) && header_.kind == MediaKind::video;
+  const bool video = header_.kind == MediaKind::video, companion = video && (buffer_[at_] & 0x0F) == static_cast<uint8_t>(PacketKind::companion);
   if (const uint64_t size = claimed_size(rest(at_)); size > 0 && size <= buffer_.size() - at_) {
     if (confirmed(at_ + static_cast<size_t>(size), false, wait)) {
       return resume_at(at_ + static_cast<size_t>(size), companion ? 0 : 1, std::move(damage));
@@ -176,13 +193,14 @@ StreamReader::Event StreamReader::resume(Status damage) {
   for (size_t place = std::max(at_ + 1, static_cast<size_t>(std::max(searched_, base_) - base_)); place < buffer_.size(); ++place) {
     const uint8_t first = buffer_[place];
     const bool media = (first & 0x80) == 0 && is_media(static_cast<PacketKind>(first & 0x0F));
-    if (!media && first != (static_cast<uint8_t>(PacketKind::index) | 64)) continue;
+    const bool other = first == (static_cast<uint8_t>(PacketKind::index) | 64) || (video && first == (static_cast<uint8_t>(PacketKind::companion) | 64));
+    if (!media && !other) continue;
     const uint64_t size = claimed_size(rest(place));
     if (size > plausible || (size == 0 && buffer_.size() - place > kLongestHead)) continue;
     PacketView view;
     const Look found = look(place, view, nullptr);
     wait = found == Look::incomplete && !finished_;
-    const bool next = found == Look::packet && confirmed(place + static_cast<size_t>(view.size), true, wait);
+    const bool next = found == Look::packet && confirmed(place + static_cast<size_t>(view.size), true, wait) && (!companion || no_sound(place, wait));
     if (wait) {
       searched_ = base_ + place;  // a stream in small pieces must not be searched from the start for each
       return {};
@@ -191,7 +209,8 @@ StreamReader::Event StreamReader::resume(Status damage) {
     if (checked_ > kSearchFactor * position() + kSearchFloor) return stop(std::move(damage));
     if (!next) continue;
     const uint64_t gap = place - at_, mean = packets_ == 0 ? view.size : packet_bytes_ / packets_;
-    return resume_at(place, std::max<uint64_t>(1, (gap + mean / 2) / std::max<uint64_t>(1, mean)), std::move(damage));
+    const uint64_t frames = std::max<uint64_t>(1, (gap + mean / 2) / std::max<uint64_t>(1, mean));
+    return resume_at(place, companion ? 0 : frames, std::move(damage));  // the packets behind it prove their symbols, should frames have gone with it
   }
   if (!finished_) {
     searched_ = base_ + buffer_.size();

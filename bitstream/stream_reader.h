@@ -58,6 +58,7 @@ class StreamReader {
   // The packet at `place` of the buffer. `why` receives what is wrong.
   Look look(size_t place, PacketView& view, Status* why) const;
   // A whole packet, or the end, is there; with `cut_off` also a packet whose end is missing. `wait`: more bytes are needed to know.
+  bool no_sound(size_t place, bool& wait) const;
   bool confirmed(size_t place, bool cut_off, bool& wait) const;
   // Bytes of the packet that starts here, as its head claims; 0 when the head is not whole or cannot be.
   uint64_t claimed_size(std::span<const uint8_t> bytes) const;

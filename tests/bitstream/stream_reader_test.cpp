@@ -310,6 +310,40 @@ TEST(StreamReader, ADamagedCompanionCostsNoFrame) {
   }
 }
 
+// Its length is damaged as well: the next packet has to be searched for, and that its sound is made of packets must lead nobody astray.
+TEST(StreamReader, ACompanionWithoutItsLengthCostsNoFrame) {
+  const Stream video = sample_video(12), sound = sample(5);
+  for (const size_t behind : {0u, 3u, 9u}) {  // frames before the companion that is damaged; another, whole one is behind it
+    ByteWriter out;
+    size_t victim = 0;
+    out.bytes(std::span(video.bytes).first(video.header));
+    for (size_t i = 0; i < video.starts.size(); ++i) {
+      if (i == behind || i == behind + 1) {
+        if (i == behind) victim = out.size();
+        Packet packet;
+        packet.kind = PacketKind::companion;
+        packet.payload = std::span(sound.bytes).subspan(sound.header);
+        ASSERT_TRUE(write_packet(out, packet).ok());
+      }
+      const size_t end = i + 1 < video.starts.size() ? video.starts[i + 1] : video.bytes.size();
+      out.bytes(std::span(video.bytes).subspan(video.starts[i], end - video.starts[i]));
+    }
+    Bytes bytes = out.take();
+    for (const int flip : {0x01, 0x40}) {
+      bytes[victim + 1] = static_cast<uint8_t>(bytes[victim + 1] ^ flip);
+      for (const size_t piece : {1u, 100u, 100000u}) {
+        const Seen seen = read(bytes, piece, true);
+        EXPECT_EQ(seen.packets.size(), 12u) << behind;
+        EXPECT_EQ(seen.companions.size(), 1u) << behind;
+        EXPECT_EQ(seen.total_lost, 0u) << behind;
+        EXPECT_EQ(seen.damages, 1u) << behind;
+        EXPECT_TRUE(seen.end.ok());
+      }
+      bytes[victim + 1] = static_cast<uint8_t>(bytes[victim + 1] ^ flip);
+    }
+  }
+}
+
 // A real piece holds packets with checksums of their own, which a search would take for frames.
 TEST(StreamReader, AStreamThatIsCutOffInACompanionEndsThere) {
   const Stream video = sample_video(5), sound = sample(4);
