@@ -5,20 +5,9 @@
 #include "tests/capi/check.h"
 
 enum { kRate = 24000, kFrames = 24000, kMost = 1 << 16 };
+#include "tests/capi/bytes.h"
 static const double kPi = 3.14159265358979323846;
 static tsr_error error = TSR_INIT(tsr_error);
-
-typedef struct bytes {
-  uint8_t data[kMost];
-  size_t size;
-} bytes;
-
-static void append(bytes* to, const uint8_t* data, size_t size) {
-  CHECK(to->size + size <= kMost);
-  if (to->size + size > kMost) exit(1);
-  memcpy(to->data + to->size, data, size);
-  to->size += size;
-}
 
 static void take_packets(tsr_audio_encoder* encoder, bytes* stream) {
   tsr_audio_packet packet = TSR_INIT(tsr_audio_packet);

@@ -4,19 +4,9 @@
 #include "tests/capi/check.h"
 
 enum { kMost = 1 << 18, kParts = 64, kChecksum = 4 };
+#include "tests/capi/bytes.h"
 
 static tsr_error error = TSR_INIT(tsr_error);
-
-typedef struct bytes {
-  uint8_t data[kMost];
-  size_t size;
-} bytes;
-
-static void append(bytes* to, const void* from, size_t size) {
-  if (to->size + size > kMost) exit(1);
-  memcpy(to->data + to->size, from, size);
-  to->size += size;
-}
 
 static void load(const char* folder, const char* name, bytes* out) {
   char path[1024];

@@ -7,20 +7,10 @@
 #include "tests/capi/check.h"
 
 enum { kFrames = 7, kMost = 1 << 20 };
+#include "tests/capi/bytes.h"
 
 static tsr_error error = TSR_INIT(tsr_error);
 static const char* weights;
-
-typedef struct bytes {
-  uint8_t data[kMost];
-  size_t size;
-} bytes;
-
-static void append(bytes* to, const void* from, size_t size) {
-  if (to->size + size > kMost) exit(1);
-  memcpy(to->data + to->size, from, size);
-  to->size += size;
-}
 
 /* One picture, planes without gaps. */
 typedef struct picture {
