@@ -5,7 +5,7 @@
 #   e.g. apps/tessera-train/parallel.sh 4 build-cuda/tessera-train --recipe data/recipes/motion.json --data video.tsvp --out OUT --device cuda
 #
 # A step's batch is the recipe's times PROCESSES. The first process writes the log and the files; a message of another is on stderr. When one fails, all
-# are ended, and so is this, with 1. $MASTER_PORT: a free port, 29400 without. Across machines, or for more than this, torchrun --no-python does as well.
+# are ended, and so is this, with 1. $MASTER_PORT: a free port, 29400 without. Across machines, or for more than this, torchrun --no-python.
 set -euo pipefail
 
 if (($# < 2)) || ! [[ $1 =~ ^[1-9][0-9]*$ ]]; then
