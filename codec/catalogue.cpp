@@ -150,16 +150,11 @@ template <class Model, class Load>
 std::shared_ptr<Model> find_on(Device device, const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Load load) {
   if (device == Device::cuda) {
     std::string why;
-    if (!models::load_cuda(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
+    if (!cuda_available(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
   }
   return find<Model>(folder, name, hash, device, [&](const std::string& path) {
     auto model = load(path);
-    if (device == Device::cuda) {
-#ifdef TESSERA_WITH_CUDA
-      models::cuda::register_kernels();
-#endif
-      model->network.to(at::Device(at::kCUDA, 0));
-    }
+    if (device == Device::cuda) model->network.to(at::Device(at::kCUDA, 0));
     return model;
   });
 }
@@ -235,6 +230,13 @@ Result<std::vector<ModelInfo>> list_models(const std::string& weights_dir) {
   return out;
 }
 
-bool cuda_available(std::string* why) { return models::load_cuda(why); }
+bool cuda_available(std::string* why) {
+  if (!models::load_cuda(why)) return false;
+#ifdef TESSERA_WITH_CUDA
+  static std::once_flag once;
+  std::call_once(once, models::cuda::register_kernels);
+#endif
+  return true;
+}
 
 }  // namespace tessera

@@ -30,7 +30,8 @@ double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / sta
 // Of the weights.
 double soft_weight_rate(int64_t steps) { return 0.025 * std::min(1.0, std::pow(1500.0 / static_cast<double>(steps), 0.2)); }
 constexpr double kHardShare = 0.15;                    // of the steps
-constexpr int64_t kRefresh = 10;                       // steps from one turn of the weights' bases to the next (soap.h)
+// Steps from one turn of the weights' bases to the next (soap.h): the longer the training, the slower they change, and a GPU has to wait for each.
+int64_t refresh_interval(int64_t steps) { return std::clamp<int64_t>(steps / 600, 10, 50); }
 constexpr int64_t kFewSteps = 300;                     // with fewer they do not turn: that is Adam
 constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
@@ -64,6 +65,7 @@ class Training {
   // False when it was told to end.
   bool soft_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
+    const int64_t refresh = refresh_interval(steps_);
     const double weight_share = soft_weight_rate(steps) / soft_rate(steps);
     double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
     std::vector<at::Tensor> saved = fit_.snapshot();
@@ -78,7 +80,7 @@ class Training {
       const double t = static_cast<double>(i) / static_cast<double>(steps);
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
       graph.run([&] {
-        if (steps_ >= kFewSteps && i % kRefresh == kRefresh - 1) fit_.refresh();
+        if (steps_ >= kFewSteps && i % refresh == refresh - 1) fit_.refresh();
         fit_.set({now, now * weight_share, 0.3 - 0.2 * t, 2 - t, weight_});
       });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
@@ -114,12 +116,13 @@ class Training {
     fit_.forget_moments();
     fit_.start_best();
     count_parameters();
+    const int64_t refresh = refresh_interval(steps_);
     int64_t looked = 0;
     for (int64_t i = 0; i < steps; ++i) {
       if (looked == i || i % 16 == 0) graph.synchronise();
       const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
       graph.run([&] {
-        if (steps_ >= kFewSteps && i % kRefresh == kRefresh - 1) fit_.refresh();
+        if (steps_ >= kFewSteps && i % refresh == refresh - 1) fit_.refresh();
         fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_});
       });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;

@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "models/cuda/fit.cuh"
 #include "models/cuda/kernels.cuh"
 #include "models/cuda/search.cuh"
 #include "models/ops.h"
@@ -85,7 +86,10 @@ std::pair<at::Tensor, at::Tensor> search(const at::Tensor& current, const at::Te
 
 }  // namespace
 
-void register_kernels() { cuda_kernels() = {dw_forward, dw_backward_input, dw_backward_weight, gate, gate_grad, search}; }
+void register_kernels() {
+  cuda_kernels() = {dw_forward, dw_backward_input, dw_backward_weight, gate, gate_grad, search};
+  inr::fit_kernels() = fit_launchers([]() -> void* { return stream(); });
+}
 
 at::Tensor sample(const at::Tensor& pack, const at::Tensor& offset, const at::Tensor& width, const at::Tensor& height,
                   const at::Tensor& index, const at::Tensor& rnd, int64_t crop) {

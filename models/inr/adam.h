@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include "models/inr/fused_layers.h"
+
 namespace tessera::models::inr {
 
 class AdamStep {
@@ -16,8 +18,13 @@ class AdamStep {
 
   // moments: [2, N] for values of N numbers.
   void update(at::Tensor& values, at::Tensor& moments, const at::Tensor& rate) const {
-    const at::Tensor g = gradient(values);
     at::Tensor m = moments[0], v = moments[1];
+    if (has_kernels(values)) {
+      check_launch(fit_kernels().adam(values.data_ptr<float>(), values.grad().const_data_ptr<float>(), m.data_ptr<float>(), v.data_ptr<float>(), values.numel(), go_.const_data_ptr<float>(),
+                                      c2_.const_data_ptr<float>(), length(rate).const_data_ptr<float>(), fit_kernels().stream()));
+      return;
+    }
+    const at::Tensor g = gradient(values);
     m.mul_(kBeta1).add_(g, 1 - kBeta1);
     v.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
     values.sub_((direction(m, v) * length(rate)).view_as(values));
@@ -29,6 +36,7 @@ class AdamStep {
   at::Tensor length(const at::Tensor& rate) const { return rate * go_ / c1_.clamp_min(1e-3); }
 
   const at::Tensor& go() const { return go_; }      // [] 1 or 0
+  const at::Tensor& correction() const { return c2_; }  // [] of the second moment's bias
   const at::Tensor& zero() const { return zero_; }  // []
 
   static constexpr double kBeta1 = 0.9, kBeta2 = 0.999;

@@ -99,6 +99,7 @@ Fit::Fit(const Config& config, const at::Tensor& picture, const FitOptions& opti
   coarse_places_ = coarse.to(device.device());
   cubic_ = at::tensor({kCubic[0], kCubic[1], kCubic[2], kCubic[3]}).to(device.device());
   if (config_.front != Front::plain) front_ = FrontLayers(config_, height_, width_, picture_.device());
+  if (has_kernels(picture_) && !options.stock && fused(config_)) fused_.emplace(config_, shapes_, height_, width_);
   shifts_.fill(8);
   initialise_weights(options.seed);
   update_units();
@@ -208,10 +209,12 @@ at::Tensor Fit::rounded_latents(Rounding rounding) const {
   if (rounding == Rounding::hard) return straight_through(latents_, at::round(latents_));
   const at::Tensor temperature = controls_[kTemperature], shape = controls_[kNoise];
   const at::Tensor uniform = at::empty_like(latents_).detach().uniform_(0, 1, generator_);
+  if (fused_) return soft_round_fused(latents_, uniform, temperature, shape);
   return soft_round(soft_round(latents_, temperature) + shaped_noise(uniform, shape), temperature);
 }
 
 at::Tensor Fit::context_bits(const at::Tensor& latents, const at::Tensor& weights) const {
+  if (fused_) return context_bits_fused(latents, weights, *fused_);
   const Config& c = config_;
   const int64_t h = c.width, n = c.context();
   const at::Tensor last = part(weights, kContextLast).view({h + n, 2}), bias = part(weights, kContextBias);
@@ -283,6 +286,7 @@ at::Tensor Fit::upsampled(const at::Tensor& x, const at::Tensor& taps, int64_t h
 
 at::Tensor Fit::picture_of(const at::Tensor& latents, const at::Tensor& weights) const {
   const Config& c = config_;
+  if (fused_) return picture_fused(latents, weights, *fused_).view({c.outputs, height_, width_});
   const auto grid_count = static_cast<int64_t>(c.grids.size());
   const at::Tensor taps = part(weights, kUpsampling).view({-1, 4});
   const std::vector<at::Tensor> grids = at::split_with_sizes(latents, counts_);

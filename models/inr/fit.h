@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "models/inr/front_layers.h"
+#include "models/inr/fused_layers.h"
 #include "models/inr/grids.h"
 #include "models/inr/network.h"
 #include "models/inr/soap.h"
@@ -25,7 +26,7 @@ namespace tessera::models::inr {
 struct FitOptions {
   double weight = 100;  // of the MSE, bits a pixel
   uint64_t seed = 1;
-  bool stock = false;  // on a CPU too by libtorch's operators instead of cpu_layers.h: for tests
+  bool stock = false;  // by libtorch's operators instead of cpu_layers.h or fused_layers.h: for tests
 };
 
 class Fit {
@@ -105,6 +106,7 @@ class Fit {
   std::array<int, kParts> shifts_{};
   double weight_;
   bool own_loops_;
+  std::optional<FusedPlan> fused_;  // where there are kernels for the network
   std::optional<at::Generator> generator_;  // CPU only
 
   at::Tensor latents_, weights_;              // leaves [N], [M]

@@ -2,6 +2,8 @@
 
 #include <ATen/ops/linalg_qr.h>
 
+#include <algorithm>
+
 namespace tessera::models::inr {
 namespace {
 
@@ -47,7 +49,30 @@ at::Tensor Soap::rotated(const at::Tensor& flat, bool back) const {
   return at::cat(out);
 }
 
+std::optional<FusedSoap> Soap::fused() const {
+  if (places_.size() > kFusedMatrices) return std::nullopt;
+  FusedSoap job{static_cast<int>(places_.size()), static_cast<int>(total_), {}};
+  int at = 0;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const auto begin = static_cast<int>(places_[i].begin), rows = static_cast<int>(places_[i].rows), columns = static_cast<int>(places_[i].columns);
+    if (std::max(rows, columns) > kFusedSide) return std::nullopt;
+    job.matrix[i] = {begin, rows, columns, at, at + rows * rows};
+    at += rows * rows + columns * columns;
+  }
+  return job;
+}
+
 void Soap::update(const AdamStep& step, at::Tensor& values, at::Tensor& moments, const at::Tensor& rate) {
+  if (has_kernels(values)) {
+    if (const std::optional<FusedSoap> job = fused()) {
+      at::Tensor m = moments[0], v = moments[1];
+      const at::Tensor length = step.length(rate);
+      check_launch(fit_kernels().soap(*job, values.data_ptr<float>(), values.grad().const_data_ptr<float>(), m.data_ptr<float>(), v.data_ptr<float>(), averages_.data_ptr<float>(),
+                                      bases_.const_data_ptr<float>(), step.go().const_data_ptr<float>(), step.correction().const_data_ptr<float>(),
+                                      length.const_data_ptr<float>(), fit_kernels().stream()));
+      return;
+    }
+  }
   const at::Tensor g = step.gradient(values);
   at::Tensor first = moments[0], second = moments[1];
   first.mul_(AdamStep::kBeta1).add_(g, 1 - AdamStep::kBeta1);

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <vector>
 
 #include "models/inr/adam.h"
@@ -37,6 +38,8 @@ class Soap {
   static at::Tensor left(const at::Tensor& flat, const Place& p, int64_t at) { return flat.narrow(0, at, p.rows * p.rows).view({p.rows, p.rows}); }
   static at::Tensor right(const at::Tensor& flat, const Place& p, int64_t at) { return flat.narrow(0, at + square(p.rows), p.columns * p.columns).view({p.columns, p.columns}); }
   static int64_t squares(const Place& p) { return square(p.rows) + square(p.columns); }
+  // For the kernel, where all sides are short enough for it.
+  std::optional<FusedSoap> fused() const;
   // Every matrix of flat parameters to (back: from) its bases.
   at::Tensor rotated(const at::Tensor& flat, bool back) const;
 
