@@ -1,6 +1,6 @@
 #include "models/cuda/fit.cuh"
 
-#define TESSERA_BLOCKS 528  // four for each of the 132 processors of an H100
+#define TESSERA_BLOCKS 660  // five for each of the 132 processors of an H100
 #define TESSERA_LAUNCH(kernel, blocks, threads, stream, ...) kernel<<<(blocks), (threads), 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__)
 #define TESSERA_LAUNCHED() launched()
 

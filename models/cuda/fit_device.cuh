@@ -129,11 +129,12 @@ __global__ void __launch_bounds__(kBlockThreads) context_kernel(const __grid_con
   constexpr int kFirstRow = kC, kSecondRow = kC + kH, kD1 = kC + 2 * kH, kD2 = kD1 + kH, kDOut = kD2 + kH;
   alignas(16) __shared__ float w[kScalesAt + kMaxGrids + 2];
   alignas(16) __shared__ float s[kRows * kRow];
-  __shared__ float scales[kMaxGrids * kBlockThreads];  // each thread's own sum of the scales' gradients
+  __shared__ float scales[kMaxGrids];
   const int t = threadIdx.x;
   for (int i = t; i < kScalesAt + job.grids; i += kBlockThreads) w[i] = weights[i];
-  for (int g = 0; g < kMaxGrids; ++g) scales[g * kBlockThreads + t] = 0;
-  float bits_sum = 0;
+  if (t < kMaxGrids) scales[t] = 0;
+  float bits_sum = 0, scale_sum = 0;  // the latter of the present grid
+  int g = 0;
 
   // Which products this thread adds up: 24 tiles of the first layer, 16 of the second, each for half of the latents; 5 of the last for a third.
   const bool hidden = t < 80, last = t >= 80 && t < 95;
@@ -146,8 +147,11 @@ __global__ void __launch_bounds__(kBlockThreads) context_kernel(const __grid_con
   __syncthreads();
 
   for (int item = blockIdx.x; item < job.items; item += gridDim.x) {
-    int g = 0;
-    while (g + 1 < job.grids && item >= job.grid[g + 1].first_item) ++g;
+    while (g + 1 < job.grids && item >= job.grid[g + 1].first_item) {
+      if (scale_sum != 0) atomicAdd(scales + g, scale_sum);
+      scale_sum = 0;
+      ++g;
+    }
     const FusedGrid grid = job.grid[g];
     const int place = (item - grid.first_item) * kBlockThreads + t;
     const bool used = place < grid.height * grid.width;
@@ -201,7 +205,7 @@ __global__ void __launch_bounds__(kBlockThreads) context_kernel(const __grid_con
     if (used) laplace(latents[at], mean, row * 4, bits, d_q, d_row);
     bits_sum += bits;
     const float d_mean = -d_q, d_scale = d_row * 4;
-    scales[g * kBlockThreads + t] += d_scale;
+    scale_sum += d_scale;
     if (used) atomicAdd(d_latents + at, d_q);
 
     asm volatile("" ::: "memory");  // or the compiler keeps all weights, which come again on the way back, in registers that there are not
@@ -290,13 +294,14 @@ __global__ void __launch_bounds__(kBlockThreads) context_kernel(const __grid_con
   __syncthreads();
   const int columns = kScalesAt + job.grids + 1;
   for (int i = t; i < kScalesAt; i += kBlockThreads) partial[int64_t{blockIdx.x} * columns + i] = s[i] + s[kOut + i] + s[2 * kOut + i];
+  atomicAdd(scales + g, scale_sum);
   __syncthreads();
   s[t] = bits_sum;
   __syncthreads();
-  if (t <= job.grids) {
-    const float* const from = t < job.grids ? scales + t * kBlockThreads : s;
+  if (t < job.grids) partial[int64_t{blockIdx.x} * columns + kScalesAt + t] = scales[t];
+  if (t == job.grids) {
     float all = 0;
-    for (int i = 0; i < kBlockThreads; ++i) all += from[i];
+    for (int i = 0; i < kBlockThreads; ++i) all += s[i];
     partial[int64_t{blockIdx.x} * columns + kScalesAt + t] = all;
   }
 }
@@ -313,29 +318,60 @@ __device__ inline void load_taps(const float* delta, float (&taps)[4]) {
   for (int k = 0; k < 4; ++k) taps[k] = delta[k] + cubic[k];
 }
 
+// Around a small map's sample lie four of the doubled map, which see five rows and columns of it: the even ones the first four with the taps in
+// order, the odd ones the last four with the taps reversed.
+struct Around {
+  float v[5][5];
+  __device__ Around(const float* map, int r, int c, int h, int w) {
+    if (r >= 2 && c >= 2 && r + 2 < h && c + 2 < w) {
+      const float* const from = map + (r - 2) * w + c - 2;
+#pragma unroll
+      for (int a = 0; a < 5; ++a) {
+#pragma unroll
+        for (int b = 0; b < 5; ++b) v[a][b] = from[a * w + b];
+      }
+    } else {
+#pragma unroll
+      for (int a = 0; a < 5; ++a) {
+        const float* const from = map + within(r - 2 + a, h) * w;
+#pragma unroll
+        for (int b = 0; b < 5; ++b) v[a][b] = from[within(c - 2 + b, w)];
+      }
+    }
+  }
+};
+// Sample `odd` of two between v[0 * step] .. v[4 * step].
+__device__ inline float blend(const float (&taps)[4], int odd, const float* v, int step) {
+  float sum = 0;
+#pragma unroll
+  for (int k = 0; k < 4; ++k) sum += taps[k] * v[(odd ? 4 - k : k) * step];
+  return sum;
+}
+
+// The maps' quads, then the added grids' samples.
 __global__ void upsample_kernel(const __grid_constant__ FusedStep job, const float* in, const float* latents, const float* delta, float* out) {
-  const int64_t plane = int64_t{job.height} * job.width, total = plane * (job.channels + job.added);
+  const int small = job.h * job.w;
+  const int64_t plane = int64_t{job.height} * job.width, quads = int64_t{small} * job.channels, total = quads + plane * job.added;
   float taps[4] = {};
   if (job.channels > 0) load_taps(delta, taps);
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += int64_t{gridDim.x} * blockDim.x) {
-    const int c = static_cast<int>(i / plane), place = static_cast<int>(i % plane);
-    if (c >= job.channels) {
-      const int added = c - job.channels;
-      out[i] = latents[job.begin + added * plane + place] * job.scale[added];
+    if (i >= quads) {
+      const int64_t k = i - quads;
+      out[plane * job.channels + k] = latents[job.begin + k] * job.scale[k / plane];
       continue;
     }
-    const int y = place / job.width, x = place % job.width;
-    const float* const map = in + int64_t{c} * job.h * job.w;
-    float sum = 0;
+    const int c = static_cast<int>(i / small), place = static_cast<int>(i % small), y = place / job.w, x = place % job.w;
+    const Around around(in + int64_t{c} * small, y, x, job.h, job.w);
+    float* const to = out + c * plane + int64_t{2 * y} * job.width + 2 * x;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const float* const line = map + within(source_of(y, k), job.h) * job.w;
-      float part = 0;
+    for (int odd = 0; odd < 2; ++odd) {  // of the columns
+      float line[5];
 #pragma unroll
-      for (int l = 0; l < 4; ++l) part += taps[l] * line[within(source_of(x, l), job.w)];
-      sum += taps[k] * part;
+      for (int a = 0; a < 5; ++a) line[a] = blend(taps, odd, around.v[a], 1);
+      if (2 * x + odd >= job.width) continue;
+      to[odd] = blend(taps, 0, line, 1);
+      if (2 * y + 1 < job.height) to[job.width + odd] = blend(taps, 1, line, 1);
     }
-    out[i] = sum;
   }
 }
 
@@ -362,6 +398,20 @@ __global__ void upsample_back_kernel(const __grid_constant__ FusedStep job, cons
       continue;
     }
     const int c = static_cast<int>(i / small), place = static_cast<int>(i % small), y = place / job.w, x = place % job.w;
+    if (y >= 2 && x >= 2 && 2 * y + 4 < job.height && 2 * x + 4 < job.width && y + 2 < job.h && x + 2 < job.w) {  // far from the edges: eight rows and columns
+      const float* const from = d_out + c * plane + int64_t{2 * y - 3} * job.width + 2 * x - 3;
+      const float w[8] = {taps[0], taps[3], taps[1], taps[2], taps[2], taps[1], taps[3], taps[0]};
+      float sum = 0;
+#pragma unroll
+      for (int n = 0; n < 8; ++n) {
+        float part = 0;
+#pragma unroll
+        for (int m = 0; m < 8; ++m) part += w[m] * from[n * job.width + m];
+        sum += w[n] * part;
+      }
+      d_in[i] = sum;
+      continue;
+    }
     float wy[10], wx[10];
     weights_of(y, job.h, taps, wy);
     weights_of(x, job.w, taps, wx);
@@ -397,27 +447,35 @@ __device__ inline void block_sums(const float (&v)[N], float* room, float* out) 
 
 __global__ void __launch_bounds__(kBlockThreads) taps_back_kernel(FusedStep job, const float* in, const float* d_out, const float* delta, float* partial) {
   __shared__ float room[4 * (kBlockThreads + 1)];
-  const int64_t plane = int64_t{job.height} * job.width, total = plane * job.channels;
+  const int small = job.h * job.w;
+  const int64_t plane = int64_t{job.height} * job.width, quads = int64_t{small} * job.channels;
   float taps[4], sum[4] = {};
   load_taps(delta, taps);
-  for (int64_t i = int64_t{blockIdx.x} * kBlockThreads + threadIdx.x; i < total; i += int64_t{gridDim.x} * kBlockThreads) {
-    const int c = static_cast<int>(i / plane), place = static_cast<int>(i % plane), y = place / job.width, x = place % job.width;
-    const float* const map = in + int64_t{c} * job.h * job.w;
-    float along[4] = {}, across[4];  // with one of the two directions' taps left out
+  for (int64_t i = int64_t{blockIdx.x} * kBlockThreads + threadIdx.x; i < quads; i += int64_t{gridDim.x} * kBlockThreads) {
+    const int c = static_cast<int>(i / small), place = static_cast<int>(i % small), y = place / job.w, x = place % job.w;
+    const Around around(in + int64_t{c} * small, y, x, job.h, job.w);
+    const float* const from = d_out + c * plane + int64_t{2 * y} * job.width + 2 * x;
+    float d[2][2];
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const float* const line = map + within(source_of(y, k), job.h) * job.w;
-      across[k] = 0;
+    for (int a = 0; a < 2; ++a) {
 #pragma unroll
-      for (int l = 0; l < 4; ++l) {
-        const float v = line[within(source_of(x, l), job.w)];
-        across[k] += taps[l] * v;
-        along[l] += taps[k] * v;
+      for (int b = 0; b < 2; ++b) d[a][b] = 2 * y + a < job.height && 2 * x + b < job.width ? from[a * job.width + b] : 0.0f;
+    }
+    // The taps along columns, over samples blended along rows; then the other way round.
+#pragma unroll
+    for (int b = 0; b < 2; ++b) {
+      float line[5], column[5];
+#pragma unroll
+      for (int a = 0; a < 5; ++a) {
+        line[a] = blend(taps, b, around.v[a], 1);
+        column[a] = blend(taps, b, &around.v[0][a], 5);
+      }
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        sum[k] += d[0][b] * line[k] + d[1][b] * line[4 - k];
+        sum[k] += d[b][0] * column[k] + d[b][1] * column[4 - k];
       }
     }
-    const float d = d_out[i];
-#pragma unroll
-    for (int k = 0; k < 4; ++k) sum[k] += d * (along[k] + across[k]);
   }
   block_sums(sum, room, partial + int64_t{blockIdx.x} * 4);
 }
@@ -682,20 +740,24 @@ __global__ void __launch_bounds__(kBlockThreads) residual_back_kernel(FusedResid
 
 // ---- sums and steps ----
 
-constexpr int kReduceColumns = 32, kReduceRows = 8;
+constexpr int kReduceColumns = 32, kReduceRows = 16;
 
-__global__ void reduce_kernel(const float* partial, int rows, int stride, int from, int columns, float* out) {
+__global__ void __launch_bounds__(kReduceColumns * kReduceRows) reduce_kernel(const __grid_constant__ FusedSums job, int rows, float* out) {
   __shared__ float room[kReduceRows][kReduceColumns + 1];
-  const int lane = threadIdx.x % kReduceColumns, row = threadIdx.x / kReduceColumns, column = blockIdx.x * kReduceColumns + lane;
+  const int lane = threadIdx.x % kReduceColumns, row = threadIdx.x / kReduceColumns;
+  int index = blockIdx.x * kReduceColumns + lane, which = 0;
+  while (which < job.parts && index >= job.part[which].columns) index -= job.part[which++].columns;
+  const FusedSum part = job.part[which < job.parts ? which : 0];
   float sum = 0;
-  if (column < columns) {
-    for (int b = row; b < rows; b += kReduceRows) sum += partial[int64_t{b} * stride + from + column];
+  if (which < job.parts) {
+#pragma unroll 4
+    for (int b = row; b < rows; b += kReduceRows) sum += part.partial[int64_t{b} * part.stride + part.from + index];
   }
   room[row][lane] = sum;
   __syncthreads();
-  if (row == 0 && column < columns) {
+  if (row == 0 && which < job.parts) {
     for (int r = 1; r < kReduceRows; ++r) sum += room[r][lane];
-    out[column] = sum;
+    out[part.to + index] = sum;
   }
 }
 
@@ -852,8 +914,10 @@ inline const char* launch_residual_back(const FusedResidual& job, const float* x
   return TESSERA_LAUNCHED();
 }
 
-inline const char* launch_reduce(const float* partial, int stride, int from, int columns, float* out, void* stream) {
-  TESSERA_LAUNCH(reduce_kernel, (columns + kReduceColumns - 1) / kReduceColumns, kReduceColumns * kReduceRows, stream, partial, TESSERA_BLOCKS, stride, from, columns, out);
+inline const char* launch_reduce(const FusedSums& job, float* out, void* stream) {
+  int columns = 0;
+  for (int i = 0; i < job.parts; ++i) columns += job.part[i].columns;
+  TESSERA_LAUNCH(reduce_kernel, (columns + kReduceColumns - 1) / kReduceColumns, kReduceColumns * kReduceRows, stream, job, TESSERA_BLOCKS, out);
   return TESSERA_LAUNCHED();
 }
 

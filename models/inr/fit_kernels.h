@@ -46,6 +46,17 @@ struct FusedResidual {
   int outputs, height, width, kernel, bias, relu;  // offsets into the synthesis' weights
 };
 
+// out[to .. to + columns) = sum of the rows of partial [blocks][stride], from column `from` on.
+struct FusedSum {
+  const float* partial;
+  int stride, from, columns, to;
+};
+struct FusedSums {
+  static constexpr int kMost = 2 * kMaxResiduals + 4 + kMaxLevel;
+  int parts;
+  FusedSum part[kMost];
+};
+
 // A matrix of SOAP (soap.h): `left` and `right` are offsets into averages and bases.
 struct FusedMatrix {
   int begin, rows, columns, left, right;
@@ -74,8 +85,7 @@ struct FitKernels {
   const char* (*residual)(const FusedResidual&, const float* x, const float* weights, float* y, void* stream);
   // y: what residual() gave. partial [blocks][kernel, bias].
   const char* (*residual_back)(const FusedResidual&, const float* x, const float* y, const float* weights, const float* dy, float* dx, float* partial, void* stream);
-  // out [columns] = sum of the rows of partial [blocks][stride] from column `from` on.
-  const char* (*reduce)(const float* partial, int stride, int from, int columns, float* out, void* stream);
+  const char* (*reduce)(const FusedSums&, float* out, void* stream);
   // AdamStep::update (adam.h) of `count` numbers. go, c2, length: one number each.
   const char* (*adam)(float* values, const float* gradient, float* first, float* second, int64_t count, const float* go, const float* c2, const float* length, void* stream);
   // Soap::update.

@@ -19,10 +19,20 @@ void* stream() { return fit_kernels().stream(); }
 
 at::Tensor partial_of(int64_t columns, const at::Tensor& like) { return at::empty({fit_kernels().blocks, columns}, like.options()); }
 
-// Columns [from, from + count) of the partial sums to out[at ..].
-void gather(const at::Tensor& partial, int64_t from, int64_t count, at::Tensor& out, int64_t at) {
-  check_launch(fit_kernels().reduce(data(partial), static_cast<int>(partial.size(1)), static_cast<int>(from), static_cast<int>(count), out.data_ptr<float>() + at, stream()));
-}
+// Partial sums on their way into one tensor: added by one launch, when all are there.
+class Sums {
+ public:
+  // Columns [from, from + count) of `partial` to out[to ..].
+  void add(const at::Tensor& partial, int64_t from, int64_t count, int64_t to) {
+    held_.push_back(partial);
+    job_.part[job_.parts++] = {data(partial), static_cast<int>(partial.size(1)), static_cast<int>(from), static_cast<int>(count), static_cast<int>(to)};
+  }
+  void reduce(at::Tensor& out) const { check_launch(fit_kernels().reduce(job_, out.data_ptr<float>(), stream())); }
+
+ private:
+  FusedSums job_{};
+  variable_list held_;
+};
 
 class SoftRound : public Function<SoftRound> {
  public:
@@ -45,7 +55,9 @@ class ContextBits : public Function<ContextBits> {
     // The result is a sum: its gradients are known as soon as it is.
     at::Tensor d_latents = at::zeros_like(latents), sums = at::empty({count + 1}, latents.options());
     check_launch(fit_kernels().context(plan->context(), data(latents), data(weights), d_latents.data_ptr<float>(), partial.data_ptr<float>(), stream()));
-    gather(partial, 0, count + 1, sums, 0);
+    Sums all;
+    all.add(partial, 0, count + 1, 0);
+    all.reduce(sums);
     ctx->save_for_backward({d_latents, sums});
     ctx->saved_data["weights"] = weights.size(0);
     return sums[count].clone();
@@ -84,7 +96,7 @@ class PictureOf : public Function<PictureOf> {
     }
     ctx->save_for_backward(saved);
     ctx->saved_data["plan"] = reinterpret_cast<int64_t>(plan);
-    return y.clone();  // what is saved stays as it is
+    return y;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -98,6 +110,7 @@ class PictureOf : public Function<PictureOf> {
     const at::Tensor* const maps = ups + steps;  // of the dense layers, then of the residual ones
     at::Tensor d_weights = at::zeros_like(weights), d_latents = at::empty_like(latents), dy = grads[0].contiguous();
     const int64_t base = plan->context_weights();
+    Sums sums;
 
     for (size_t r = plan->residuals().size(); r-- > 0;) {
       const FusedResidual& job = plan->residuals()[r];
@@ -105,8 +118,8 @@ class PictureOf : public Function<PictureOf> {
       const at::Tensor partial = partial_of(kernel + job.outputs, latents);
       at::Tensor dx = at::empty_like(dy);
       check_launch(k.residual_back(job, data(maps[r]), data(maps[r + 1]), w, data(dy), dx.data_ptr<float>(), partial.data_ptr<float>(), stream()));
-      gather(partial, 0, kernel, d_weights, base + job.kernel);
-      gather(partial, kernel, job.outputs, d_weights, base + job.bias);
+      sums.add(partial, 0, kernel, base + job.kernel);
+      sums.add(partial, kernel, job.outputs, base + job.bias);
       dy = dx;
     }
     const FusedDense& dense = plan->dense();
@@ -114,21 +127,22 @@ class PictureOf : public Function<PictureOf> {
     const at::Tensor partial = partial_of(n * g + n + o * n + o * g + o, latents);
     at::Tensor du = at::empty_like(ups[steps - 1]);
     check_launch(k.dense_back(dense, data(ups[steps - 1]), w, data(dy), du.data_ptr<float>(), partial.data_ptr<float>(), stream()));
-    gather(partial, 0, n * g, d_weights, base + dense.first);
-    gather(partial, n * g, n, d_weights, base + dense.bias);
-    gather(partial, n * g + n, o * (n + g), d_weights, base + dense.last);  // and the direct ones behind them
-    gather(partial, n * g + n + o * (n + g), o, d_weights, base + dense.bias + n);
+    sums.add(partial, 0, n * g, base + dense.first);
+    sums.add(partial, n * g, n, base + dense.bias);
+    sums.add(partial, n * g + n, o * (n + g), base + dense.last);  // and the direct ones behind them
+    sums.add(partial, n * g + n + o * (n + g), o, base + dense.bias + n);
 
     for (size_t s = steps; s-- > 0;) {
       const FusedStep& step = plan->steps()[s];
       const bool more = step.channels > 0;
       at::Tensor d_in = more ? at::empty({step.channels, step.h, step.w}, latents.options()) : at::Tensor();
-      const at::Tensor sums = more ? partial_of(4, latents) : at::Tensor();
+      const at::Tensor taps_sums = more ? partial_of(4, latents) : at::Tensor();
       check_launch(k.upsample_back(step, more ? data(ups[s - 1]) : nullptr, data(du), taps(w, s), more ? d_in.data_ptr<float>() : nullptr, d_latents.data_ptr<float>(),
-                                   more ? sums.data_ptr<float>() : nullptr, stream()));
-      if (more) gather(sums, 0, 4, d_weights, base + 4 * (static_cast<int64_t>(s) - 1));
+                                   more ? taps_sums.data_ptr<float>() : nullptr, stream()));
+      if (more) sums.add(taps_sums, 0, 4, base + 4 * (static_cast<int64_t>(s) - 1));
       du = d_in;
     }
+    sums.reduce(d_weights);
     return {d_latents, d_weights, at::Tensor()};
   }
 
