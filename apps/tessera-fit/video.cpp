@@ -1,6 +1,7 @@
 // tessera-fit-video: overfitted networks for a clip, each idea left out or taken in, measured.
 //
-//   tessera-fit-video --clip clip.mkv --crop 128x128+400+200 --frames 16 --group 8 --qualities 20,32,44 --steps 600
+//   tessera-pack video --out clips.tsvp clip.mkv
+//   tessera-fit-video --pack clips.tsvp --crop 128x128+400+200 --frames 16 --group 8 --qualities 20,32,44 --steps 600
 //
 // A line a point on standard output: what was left out, quality, bytes of the file, bits a luma sample, PSNR of the decoded samples (luma, Cb, Cr, and
 // (6 Y + U + V) / 8), seconds of encoding and decoding, thousand multiply-adds a sample, milliseconds a frame that decoding took and that all of its threads
@@ -12,21 +13,22 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "apps/tessera-train/video_pack.h"
 #include "codec/overfit_steps.h"
 #include "codec/video.h"
-#include "data/video_chroma.h"
-#include "data/video_reader.h"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 struct Settings {
-  std::string clip, crop, device = "cpu";
-  uint64_t first = 0, frames = 16;
+  std::string pack, crop, device = "cpu";
+  uint64_t number = 0, first = 0, frames = 16;
   uint32_t group = 8;
   std::vector<int> qualities = {20, 32, 44};
   std::vector<std::string> without = {"", "+sine", "+affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain"};
@@ -53,47 +55,43 @@ struct Clip {
   std::vector<std::vector<uint8_t>> frames;  // 8 or 10 bits, planes without gaps
 };
 
-// The part of each frame that is wanted, 4:2:0.
+// The part of each frame that is wanted.
 tessera::Result<Clip> read_clip(const Settings& s) {
-  auto reader = tessera::media::VideoReader::open(s.clip);
-  if (!reader) return reader.status();
+  const auto wrong = [](const std::string& what) { return tessera::Status{tessera::ErrorCode::invalid_argument, what}; };
+  tessera::train::VideoPackIndex index;
+  try {
+    index = tessera::train::read_video_index(s.pack);
+  } catch (const std::runtime_error& e) {
+    return wrong(e.what());
+  }
+  if (s.number >= index.clips.size()) return wrong(s.pack + ": has no clip " + std::to_string(s.number));
+  const tessera::train::PackedClip& packed = index.clips[s.number];
+  unsigned width = packed.width, height = packed.height, x = 0, y = 0;
+  if (!s.crop.empty() && std::sscanf(s.crop.c_str(), "%ux%u+%u+%u", &width, &height, &x, &y) != 4) return wrong("--crop is WxH+X+Y");
+  if (x % 2 != 0 || y % 2 != 0 || width == 0 || height == 0 || uint64_t{x} + width > packed.width || uint64_t{y} + height > packed.height) {
+    return wrong("the crop has an odd origin, or lies outside of the picture");
+  }
   Clip out;
-  unsigned width = 0, height = 0, x = 0, y = 0;
-  tessera::media::VideoFrame frame, reduced;
-  for (uint64_t n = 0; out.frames.size() < s.frames; ++n) {
-    const auto got = reader->read(frame);
-    if (!got) return got.status();
-    if (!*got) break;
-    if (n < s.first) continue;
-    if (frame.format.chroma != tessera::media::Chroma::yuv420) {
-      tessera::media::to_yuv420(frame, reduced);
-      std::swap(frame, reduced);
-    }
-    if (out.frames.empty()) {
-      width = frame.format.width;
-      height = frame.format.height;
-      if (!s.crop.empty() && std::sscanf(s.crop.c_str(), "%ux%u+%u+%u", &width, &height, &x, &y) != 4) {
-        return {tessera::ErrorCode::invalid_argument, "--crop is WxH+X+Y"};
-      }
-      if (x % 2 != 0 || y % 2 != 0 || width == 0 || height == 0 || uint64_t{x} + width > frame.format.width || uint64_t{y} + height > frame.format.height) {
-        return {tessera::ErrorCode::invalid_argument, "the crop has an odd origin, or lies outside of the picture"};
-      }
-      out.format.width = width;
-      out.format.height = height;
-      out.format.bit_depth = frame.format.bit_depth;
-    }
-    const size_t sample = frame.format.sample_bytes();
+  out.format.width = width;
+  out.format.height = height;
+  std::ifstream in(s.pack, std::ios::binary);
+  std::vector<uint8_t> frame(packed.frame_bytes());
+  for (uint64_t n = s.first; n < packed.frames && out.frames.size() < s.frames; ++n) {
+    in.seekg(static_cast<std::streamoff>(packed.offset + n * packed.frame_bytes()));
+    if (!in.read(reinterpret_cast<char*>(frame.data()), static_cast<std::streamsize>(frame.size()))) return tessera::Status{tessera::ErrorCode::io, s.pack + ": cannot be read"};
     std::vector<uint8_t> cut;
+    const uint8_t* plane = frame.data();
     for (int p = 0; p < 3; ++p) {
-      const size_t row = frame.format.plane_width(p) * sample, px = (p == 0 ? x : x / 2) * sample, py = p == 0 ? y : y / 2;
+      const size_t row = p == 0 ? packed.width : packed.width / 2, rows = p == 0 ? packed.height : packed.height / 2, px = p == 0 ? x : x / 2, py = p == 0 ? y : y / 2;
       for (uint32_t i = 0; i < out.format.plane_height(p); ++i) {
-        const uint8_t* const from = frame.plane(p).data() + (py + i) * row + px;
-        cut.insert(cut.end(), from, from + out.format.plane_width(p) * sample);
+        const uint8_t* const from = plane + (py + i) * row + px;
+        cut.insert(cut.end(), from, from + out.format.plane_width(p));
       }
+      plane += row * rows;
     }
     out.frames.push_back(std::move(cut));
   }
-  if (out.frames.empty()) return {tessera::ErrorCode::invalid_argument, s.clip + ": no frame there"};
+  if (out.frames.empty()) return wrong(s.pack + ": no frame there");
   return out;
 }
 
@@ -196,7 +194,8 @@ int run(const Settings& s) {
 int main(int argc, char** argv) {
   CLI::App app{"Encodes a clip by overfitted networks, ideas left out or taken in, and measures it."};
   Settings s;
-  app.add_option("--clip", s.clip, "video file")->required();
+  app.add_option("--pack", s.pack, "video pack, as tessera-pack video writes it")->required();
+  app.add_option("--number", s.number, "of the clip in the pack, from 0");
   app.add_option("--crop", s.crop, "WxH+X+Y, luma samples, even origin");
   app.add_option("--first", s.first, "frames to leave out at the start");
   app.add_option("--frames", s.frames)->check(CLI::Range(1, 100000));
