@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "models/ops.h"
+#include "models/video/gradient_limit.h"
 
 namespace tessera::models {
 namespace {
@@ -13,11 +14,6 @@ std::vector<Block> make_blocks(ParamSet& params, const std::string& name, int64_
   std::vector<Block> blocks;
   for (int64_t i = 0; i < count; ++i) blocks.emplace_back(params, name + "." + std::to_string(i), channels);
   return blocks;
-}
-
-at::Tensor apply(const std::vector<Block>& blocks, at::Tensor x) {
-  for (const Block& block : blocks) x = block(x);
-  return x;
 }
 
 double macs_of(const std::vector<Block>& blocks) {
@@ -43,11 +39,6 @@ Planes plus(const Planes& a, const Planes& b) { return {a.y + b.y, a.uv + b.uv};
 at::Tensor squared(const at::Tensor& error) {
   const at::Tensor size = error.abs(), within = size.clamp_max(1.0);
   return within * (2.0 * size - within);
-}
-
-// As it is up to `knee`, then as the logarithm: the gradient of a sample whose loss explodes stays of the order of the others'.
-at::Tensor tamed(const at::Tensor& loss, double knee) {
-  return at::where(loss > knee, knee + knee * at::log(loss.clamp_min(knee) / knee), loss);
 }
 
 Planes minus(const Planes& a, const Planes& b) { return {a.y - b.y, a.uv - b.uv}; }
@@ -140,6 +131,13 @@ void Motion::use_half() {
   }
 }
 
+at::Tensor Motion::limited(const at::Tensor& x) const { return limit_gradient(x, gradient_limit_); }
+
+at::Tensor Motion::apply(const std::vector<Block>& blocks, at::Tensor x) const {
+  for (const Block& block : blocks) x = limited(block(x));
+  return x;
+}
+
 Motion::Context Motion::key_context(int64_t batch, int64_t height, int64_t width, const Level&) const {
   const at::TensorOptions real = blend_.options();
   const int64_t h = height / 16, w = width / 16;
@@ -174,7 +172,7 @@ Motion::Context Motion::context(const Reference& reference, const VectorField& v
     feature = keep.defined() ? at::where(keep, last, feature) : last;
   }
   const at::Tensor x = reference_embed_(centred_patches(c.moved).to(type)) + memory_(feature);
-  c.feature = apply(reference_, x) * gain_context_(level.q).to(type);
+  c.feature = limited(apply(reference_, x) * gain_context_(level.q).to(type));
   c.temporal = temporal_(space_to_depth(c.feature, 2));
   if (reference.state.defined()) c.state = moved_state(reference.state, vectors);
   return c;
@@ -189,20 +187,20 @@ Motion::Analysis Motion::analysis(const Planes& x, const Context& context, const
   at::Tensor f = embed_(paired_patches(x, context.moved).to(type));
   if (config_.conditioning) f = f + enc_join_(context.feature);
   for (size_t i = 0; i < enc_patch_.size(); ++i) {
-    f = enc_patch_[i](f);
+    f = limited(enc_patch_[i](f));
     if (i == enc_patch_.size() / 2) f = f * gain_enc_(level.q).to(type);
   }
   f = apply(enc_trunk_, enc_down_(space_to_depth(f, 2)));
-  const at::Tensor y = to_latent_(f).to(at::kFloat) * gain_latent_(level.q);
-  at::Tensor h = hyper_block1_(hyper_in_(pad4(squash(y)).to(type)));
-  h = hyper_block2_(hyper_down1_(space_to_depth(h, 2)));
+  const at::Tensor y = limited(to_latent_(f).to(at::kFloat) * gain_latent_(level.q));
+  at::Tensor h = limited(hyper_block1_(hyper_in_(pad4(squash(y)).to(type))));
+  h = limited(hyper_block2_(hyper_down1_(space_to_depth(h, 2))));
   const at::Tensor z = hyper_down2_(space_to_depth(h, 2)).to(at::kFloat) * gain_hyper_(level.q);
   return {y, clamp_ste(z, -TemporalPrior::kHyperMax, TemporalPrior::kHyperMax)};
 }
 
 at::Tensor Motion::mean_base(const at::Tensor& feature, const Context& context) const {
   const at::ScalarType type = mean_in_.weight.scalar_type();
-  return mean_block_(mean_in_((feature * (1.0 / exact::kUnit)).to(type)) + context.temporal);
+  return limited(mean_block_(mean_in_((feature * (1.0 / exact::kUnit)).to(type)) + context.temporal));
 }
 
 at::Tensor Motion::second_mean(const at::Tensor& base, const at::Tensor& half, const at::Tensor& gain) const {
@@ -227,9 +225,9 @@ Motion::Decoded Motion::synthesis(const at::Tensor& y, const Context& context, c
   if (config_.conditioning) g = g + dec_join_(context.feature);
   for (size_t i = 0; i < dec_patch_.size(); ++i) {
     if (i == dec_patch_.size() / 2) g = g * gain_dec_(level.q).to(type);
-    g = dec_patch_[i](g);
+    g = limited(dec_patch_[i](g));
   }
-  const Planes change = from_patches(unembed_(apply(head_, g)).to(at::kFloat));
+  const Planes change = from_patches(limited(unembed_(apply(head_, g))).to(at::kFloat));
   return {plus(context.moved, change), g};
 }
 
@@ -255,7 +253,8 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
   f.bits_z = sum_of(symbol_bits(f.hyper_symbols, f.hyper_rows, blend_, config_.scales));
 
   // Second pass: latents.
-  const TemporalPrior::Rows rows = prior_.latent_rows(z_hat, context.state, level, options.mode);
+  TemporalPrior::Rows rows = prior_.latent_rows(z_hat, context.state, level, options.mode);
+  rows = {limited(rows.feature), limited(rows.index)};
   f.rows = rows.index;
   const at::Tensor gain = latent_gain(level);
   at::Tensor residual, symbols;
@@ -271,7 +270,7 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
   f.symbols = rate_of(residual, symbols);
   f.bits_y = sum_of(symbol_bits(f.symbols, f.rows, blend_, config_.scales));
 
-  const Decoded decoded = synthesis(y_hat, context, level);
+  const Decoded decoded = synthesis(limited(y_hat), context, level);
   const Planes clamped = {clamp_ste(decoded.picture.y, 0.0, 1.0), clamp_ste(decoded.picture.uv, 0.0, 1.0)};
   // In training the error of samples outside of the range counts as it is, so that the gradient sees it.
   const Planes error = minus(options.noise ? decoded.picture : clamped, x);
@@ -307,14 +306,13 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor side = f.bits_v.defined() ? f.bits_v / pixels : at::zeros_like(bits);
     const at::Tensor lambda_t = lambda(qt);
     const at::Tensor weight = (lambda_t * 100).pow(-0.35);  // keeps the fine qualities from dominating the gradient
-    constexpr double kKnee = 20;  // several times the loss of the hardest pictures at the finest quality
     const at::Tensor each = (bits + side + lambda_t * 65025.0 * distortion) * weight;
-    const at::Tensor loss = tamed(each, kKnee).mean();
+    const at::Tensor loss = redescend(each, kLossKnee).mean();
     // Where the network fails it also magnifies: through several such frames the gradient grows until it drowns that of all other samples. A failed
     // frame gives none to the frames before it.
-    const at::Tensor sound = (each < kKnee).reshape({b, 1, 1, 1});
+    const at::Tensor sound = (each < kLossKnee).reshape({b, 1, 1, 1});
     const auto cut = [&](const at::Tensor& x) { return x.defined() ? at::where(sound, x, x.detach()) : x; };
-    reference = {{cut(f.next.picture.y), cut(f.next.picture.uv)}, cut(f.next.feature), cut(f.next.latents), f.next.gain, cut(f.next.state)};
+    reference = {{cut(f.next.picture.y), cut(f.next.picture.uv)}, cut(f.next.feature), cut(f.next.latents), f.next.gain, limited(cut(f.next.state))};
     total = t == 0 ? loss : total + loss;
     const at::Tensor row = at::stack({bits.mean(), side.mean(), log_mse.mean() * (1 / std::log(10.0)), at::ones({}, bits.options())});
     stats.push_back(row.detach());

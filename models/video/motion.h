@@ -48,6 +48,9 @@ class Motion {
   // The pixel path in float16, for GPUs: its weights are stored so anyway, and activations are bounded. Scales and the entropy path stay as they are.
   void use_half();
 
+  // Training: no sample's gradient is more than `times` the median sample's (gradient_limit.h), at every block; 0, as at first: no limit.
+  void set_gradient_limit(double times) { gradient_limit_ = times; }
+
   // What a frame leaves to the next one. Only `state` belongs to the entropy path.
   struct Reference {
     Planes picture;      // decoded, clamped to 0..1
@@ -122,6 +125,9 @@ class Motion {
     at::Tensor stats; // [T,4] detached means over the batch: bits a luma sample of latents and hyperlatents, of vectors, weighted
                       // log10 of the mean squared error (6:1:1), 1
   };
+  // A sample's loss beyond this counts ever less (gradient_limit.h). That of a picture that the network can code is .05 to 1, of hard patterns at the
+  // finest quality up to 3; where it fails, 5 to some thousands.
+  static constexpr double kLossKnee = 4;
   // frames: T pictures; vectors: of frames 1..T-1; q [B,T] in 0..1. `drop`: probability that a sample's feature is dropped.
   Losses forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, double drop,
                  const Options& options) const;
@@ -133,12 +139,15 @@ class Motion {
 
  private:
   void block_dct_init();
+  at::Tensor limited(const at::Tensor& x) const;
+  at::Tensor apply(const std::vector<Block>& blocks, at::Tensor x) const;
   at::Tensor mean_base(const at::Tensor& feature, const Context& context) const;
   at::Tensor second_mean(const at::Tensor& base, const at::Tensor& half, const at::Tensor& gain) const;
   double shared_macs() const;
 
   MotionConfig config_;
   ParamSet params_;
+  double gradient_limit_ = 0;
 
   at::Tensor start_, empty_;  // [C]: the context of a key frame, the feature after a refresh
   Linear reference_embed_, memory_, temporal_;
