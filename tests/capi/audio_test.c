@@ -198,8 +198,8 @@ static void damage(void) {
   tsr_audio_decoder_free(decoder);
 }
 
-/* Decodes a stream whose packet number `missing` is not there, and nobody says so. Frames and packets that were concealed. */
-static void decode_without(const bytes* stream, int missing, decoded* out) {
+/* Decodes a stream whose first packet is not there, and nobody says so. Frames and packets that were concealed. */
+static void decode_without_first(const bytes* stream, decoded* out) {
   tsr_reader* reader = NULL;
   tsr_audio_decoder* decoder = NULL;
   tsr_audio_report report = TSR_INIT(tsr_audio_report);
@@ -211,7 +211,7 @@ static void decode_without(const bytes* stream, int missing, decoded* out) {
   CHECK_CODE(TSR_OK, error, tsr_reader_finish(reader, &error));
   for (int packet = 0; tsr_reader_next(reader, &event, NULL) == TSR_OK && event.kind != TSR_EVENT_END;) {
     if (event.kind == TSR_EVENT_HEADER) CHECK_CODE(TSR_OK, error, tsr_audio_decoder_open(decoder, event.data, event.size, &error));
-    if (event.kind == TSR_EVENT_PACKET && packet++ != missing) {
+    if (event.kind == TSR_EVENT_PACKET && packet++ > 0) {
       CHECK_CODE(TSR_OK, error, tsr_audio_decoder_send(decoder, event.data, event.size, &error));
       take_samples(decoder, out);
     }
@@ -227,11 +227,11 @@ static void decode_without(const bytes* stream, int missing, decoded* out) {
 
 /* Sound behind a loss keeps its place when the packets store their times, and moves forward when they do not. */
 static void stored_times(void) {
-  decode_without(&whole, 1, &other);
+  decode_without_first(&whole, &other);
   CHECK(other.lost == 0 && other.frames < kFrames);
   encode_with_times(kFrames, 0.2, &again);
   CHECK(again.size != whole.size || memcmp(again.data, whole.data, whole.size) != 0);
-  decode_without(&again, 1, &other);
+  decode_without_first(&again, &other);
   CHECK(other.lost == 1 && other.frames == kFrames);
 
   /* The struct of the first version has no times: what lies behind it is not read. */
