@@ -26,6 +26,8 @@ inline constexpr size_t kFirstSize<tsr_audio_format> = offsetof(tsr_audio_format
 template <>
 inline constexpr size_t kFirstSize<tsr_image_decoder_options> = offsetof(tsr_image_decoder_options, max_seconds);
 template <>
+inline constexpr size_t kFirstSize<tsr_audio_encoder_options> = offsetof(tsr_audio_encoder_options, times);
+template <>
 inline constexpr size_t kFirstSize<tsr_audio_decoder_options> = offsetof(tsr_audio_decoder_options, max_seconds);
 template <>
 inline constexpr size_t kFirstSize<tsr_video_decoder_options> = offsetof(tsr_video_decoder_options, max_seconds);

@@ -20,7 +20,7 @@ static_assert(sizeof(void*) != 8 || (sizeof(tsr_error) == 512 && sizeof(tsr_imag
               sizeof(tsr_metadata) == 64 && sizeof(tsr_image_report) == 48 &&
               sizeof(tsr_image_encoder_options) == 72 && sizeof(tsr_image_decoder_options) == 80 && sizeof(tsr_audio_view) == 40 &&
               sizeof(tsr_audio_packet) == 40 && sizeof(tsr_audio_format) == 72 && sizeof(tsr_audio_report) == 80 &&
-              sizeof(tsr_audio_encoder_options) == 72 && sizeof(tsr_audio_decoder_options) == 32 && sizeof(tsr_event) == 40 &&
+              sizeof(tsr_audio_encoder_options) == 80 && sizeof(tsr_audio_decoder_options) == 32 && sizeof(tsr_event) == 40 &&
               sizeof(tsr_stream_info) == 152 && sizeof(tsr_model_info) == 104 && sizeof(tsr_video_format) == 56 && sizeof(tsr_video_view) == 80 &&
               sizeof(tsr_video_packet) == 48 && sizeof(tsr_video_report) == 104 && sizeof(tsr_video_encoder_options) == 80 &&
               sizeof(tsr_video_decoder_options) == 72));

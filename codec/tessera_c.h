@@ -276,6 +276,8 @@ typedef struct tsr_audio_encoder_options {
   int32_t effort;            /* 0..9: how many choices of codes are weighed against each other; 5. From 7 on the encoder listens to what it
                                sends and refines it, which takes ten times as long and more */
   uint32_t reserved2;        /* 0 */
+  double times;              /* seconds, up to 3600, from one packet that stores its time to the next, so that sound behind a loss keeps its
+                               place; 0: only those that the index names; 0. A video's sound wants 0.5 */
 } tsr_audio_encoder_options;
 
 TSR_API void tsr_audio_encoder_options_init(tsr_audio_encoder_options* options, size_t struct_size);

@@ -39,6 +39,7 @@ tsr_audio_encoder_options encoder_defaults() {
   o.checksum = d.checksum;
   o.index = d.index;
   o.effort = d.effort;
+  o.times = d.times;
   return o;
 }
 
@@ -95,6 +96,7 @@ tsr_code tsr_audio_encoder_create(const tsr_audio_encoder_options* options, tsr_
     e.checksum = o.checksum != 0;
     e.index = o.index != 0;
     e.effort = o.effort;
+    e.times = o.times;
     auto made = AudioEncoder::create(std::move(e));
     if (!made) return made.status();
     *encoder = new tsr_audio_encoder{std::move(*made), {}};
