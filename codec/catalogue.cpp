@@ -168,7 +168,9 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
 std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
   return find_on<models::MotionModel>(device, folder, name, hash, [device](const std::string& path) {
     auto model = models::load_motion(path);
-    if (device == Device::cuda) model->network.use_half();
+    // Over 300 frames float16 carries a small network's pictures farther from a CPU's than a large one's (docs/results/exactness.md), and gains it little.
+    constexpr double kHalfFrom = 50e3;  // multiply-adds a sample
+    if (device == Device::cuda && model->network.decode_macs() > kHalfFrom) model->network.use_half();
     return model;
   });
 }
