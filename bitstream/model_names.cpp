@@ -7,7 +7,7 @@ namespace tessera::bitstream {
 namespace {
 
 // Append only. The position is the number; a name once released keeps its place for ever.
-constexpr std::string_view kNames[] = {"", "still", "speech", "sound", "speech-live", "motion", "motion-lite", "overfit", "overfit-video", "bayes", "bayes-sound"};
+constexpr std::string_view kNames[] = {"", "still", "speech", "sound", "speech-live", "motion", "motion-lite", "overfit", "overfit-video", "bayes", "bayes-sound", "speech-hq"};
 
 bool is_model_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';

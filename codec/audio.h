@@ -158,8 +158,8 @@ class TESSERA_AUDIO_API AudioDecoder {
   std::shared_ptr<BayesSoundDecoder> bayes_;  // does the work, once a header names its model
 };
 
-// Which model `--model` stands for when none is named: `speech` for one channel below 12 kbit/s, and for anything below 3 kbit/s;
-// otherwise `sound`. bit_rate 0: the choice goes by the channels alone.
+// Which model `--model` stands for when none is named: for one channel `speech` below 5.5 kbit/s and `speech-hq` below 12, `speech` for anything
+// below 3 kbit/s; otherwise `sound`. bit_rate 0: the choice goes by the channels alone.
 TESSERA_AUDIO_API std::string choose_audio_model(uint32_t channels, double bit_rate);
 
 }  // namespace tessera

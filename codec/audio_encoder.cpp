@@ -67,8 +67,10 @@ struct Pending {
 }  // namespace
 
 std::string choose_audio_model(uint32_t channels, double bit_rate) {
+  constexpr double kWaveform = 5500;  // from here on following the waveform pays (docs/results/audio.md)
   if (bit_rate > 0 && bit_rate < 3000) return "speech";
-  return channels == 1 && bit_rate < 12000 ? "speech" : "sound";
+  if (channels != 1 || bit_rate >= 12000) return "sound";
+  return bit_rate == 0 || bit_rate >= kWaveform ? "speech-hq" : "speech";
 }
 
 struct AudioEncoder::Impl {
@@ -430,7 +432,7 @@ Result<AudioEncoder> AudioEncoder::create(AudioEncoderOptions options) {
     std::shared_ptr<const SpeechModel> model;
     if (options.low_delay) {
       try {
-        model = find_audio_model(folder, options.model + "-live", {});
+        model = find_audio_model(folder, options.model == "speech-hq" ? "speech-live" : options.model + "-live", {});
       } catch (const Failure&) {
         // No causal variant: the ordinary model works with small packets as well.
       }

@@ -9,7 +9,7 @@
 
 namespace tessera::train {
 
-void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision) {
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision, const std::string& name_of_model) {
   models::Weights w;
   try {
     w = models::load_weights(in);
@@ -36,6 +36,7 @@ void compact_weights(const std::string& in, const std::string& out, const std::s
     }
     w.metadata["training"] = record.dump();
   }
+  if (!name_of_model.empty()) w.metadata["name"] = name_of_model;
   if (revision > 0) w.metadata["revision"] = std::to_string(revision);
   models::save_weights(out, w.tensors, w.metadata);
 }

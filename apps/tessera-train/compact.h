@@ -6,8 +6,8 @@
 
 namespace tessera::train {
 
-// `data_name`, where it is not empty, replaces what the training record says of the data, `revision` above 0 the model's revision. Throws std::runtime_error with the file's
+// `data_name`, where it is not empty, replaces what the training record says of the data, `revision` above 0 the model's revision, `name` its name. Throws std::runtime_error with the file's
 // name and the cause.
-void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision = 0);
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision = 0, const std::string& name = "");
 
 }  // namespace tessera::train

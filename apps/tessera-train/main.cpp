@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
   compact->add_option("--in", compact_in, "weights file")->required();
   compact->add_option("--out", compact_out, "weights file to write")->required();
   compact->add_option("--data-name", compact_data, "what the training record says of the data");
+  std::string compact_name;
+  compact->add_option("--name", compact_name, "model name in the weights file; as it is without this");
   int64_t compact_revision = 0;
   compact->add_option("--revision", compact_revision, "model revision in the weights file; 0: as it is")->check(CLI::Range(0, 999999999));
 
@@ -73,7 +75,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (compact->parsed()) {
-      tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision);
+      tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision, compact_name);
       return 0;
     }
     if (index->parsed()) return tessera::train::train_index(index_options);

@@ -90,7 +90,7 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
       ->check(CLI::Range(0.02, 3600.0).description(""))
       ->type_name("S");
   c->add_option("--model,--codec", o.model,
-                "Model (still; sound: speech or sound; video: motion-lite or motion); see tessera models; overfit, overfit-video: train a network for the file; bayes: for small pictures and snippets of sound")
+                "Model (still; sound: speech, speech-hq or sound; video: motion-lite or motion); see tessera models; overfit, overfit-video: train a network for the file; bayes: for small pictures and snippets of sound")
       ->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes, from 7 on the latents too; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000, bayes: 30 to 4000")
       ->check(CLI::Range(0, 9).description(""))
@@ -173,7 +173,7 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
       ->check(CLI::Range(1, 64).description(""))
       ->type_name("N");
   c->add_option("--frames", o.frames, "Video: at most so many frames; 0: all (0)")->type_name("N");
-  c->add_option("--model", o.model, "Model (still; sound: speech or sound; video: motion-lite or motion)")->type_name("NAME");
+  c->add_option("--model", o.model, "Model (still; sound: speech, speech-hq or sound; video: motion-lite or motion)")->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5)")->check(CLI::Range(0, 9).description(""))->type_name("N");
   add_json(*c, o.common);
   add_machine(*c, o.common);

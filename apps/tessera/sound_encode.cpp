@@ -26,7 +26,7 @@ AudioEncoderOptions encoder_options(const EncodeOptions& options, const media::A
   result.low_delay = options.low_delay;
   result.checksum = options.checksum;
   result.effort = options.effort;
-  result.channels = result.model == "speech" || result.model == "bayes-sound" ? 1 : channels;
+  result.channels = result.model.starts_with("speech") || result.model == "bayes-sound" ? 1 : channels;
   result.source_bit_depth = source.bit_depth >= 1 && source.bit_depth <= 32 ? source.bit_depth : 16;
   result.weights_dir = options.common.weights_dir;
   return result;

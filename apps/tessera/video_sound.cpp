@@ -24,7 +24,7 @@ Result<std::optional<VideoSoundEncoder>> VideoSoundEncoder::open(const std::stri
   o.bit_rate = options.sound_bit_rate.value_or(0);
   // A camera's one channel need not be speech: speech's model is for those who ask for its rates.
   o.model = options.sound_bit_rate ? choose_audio_model(o.channels, o.bit_rate) : "sound";
-  if (o.model == "speech") o.channels = 1;
+  if (o.model.starts_with("speech")) o.channels = 1;
   o.lookahead = kLookahead;
   o.checksum = options.checksum;
   o.index = false;

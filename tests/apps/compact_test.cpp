@@ -27,6 +27,9 @@ TEST(Compact, KeepsTheIndexModelAndNamesItsRevision) {
   EXPECT_NE(after->training.find("some voices"), std::string::npos);
   ASSERT_TRUE(after->index);
   EXPECT_EQ(after->index->levels(), before->index->levels());
+  compact_weights(path("a"), path("e"), "", 0, "voices");
+  EXPECT_EQ(load_speech(path("e"))->name, "voices");
+  EXPECT_EQ(load_speech(path("e"))->revision, 1u);
   // Once more: what is compact already stays as it is.
   compact_weights(path("b"), path("c"), "");
   EXPECT_EQ(load_speech(path("c"))->hash, after->hash);

@@ -255,7 +255,7 @@ TEST_F(Audio, StreamsDescribeThemselves) {
 TEST_F(Audio, ModelsAreListed) {
   const auto models = list_models(folder->folder());
   ASSERT_TRUE(models);
-  ASSERT_EQ(models->size(), 4u);
+  ASSERT_EQ(models->size(), 5u);
   for (const ModelInfo& model : *models) {
     EXPECT_EQ(model.media, "audio");
     EXPECT_GT(model.decode_mmac_per_second, 0);
@@ -263,8 +263,9 @@ TEST_F(Audio, ModelsAreListed) {
 }
 
 TEST(AudioModel, IsChosenByChannelsAndRate) {
-  EXPECT_EQ(choose_audio_model(1, 0), "speech");
-  EXPECT_EQ(choose_audio_model(1, 6000), "speech");
+  EXPECT_EQ(choose_audio_model(1, 0), "speech-hq");
+  EXPECT_EQ(choose_audio_model(1, 3000), "speech");
+  EXPECT_EQ(choose_audio_model(1, 6000), "speech-hq");
   EXPECT_EQ(choose_audio_model(1, 12000), "sound");
   EXPECT_EQ(choose_audio_model(2, 0), "sound");
   EXPECT_EQ(choose_audio_model(2, 1500), "speech");

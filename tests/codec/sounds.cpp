@@ -30,6 +30,7 @@ std::vector<float> voice(uint32_t rate, uint32_t channels, size_t frames, uint32
 
 void write_weights(const std::string& folder) {
   models::test::write_tiny_speech(folder, "speech", models::test::tiny_speech());
+  models::test::write_tiny_speech(folder, "speech-hq", models::test::tiny_speech());
   models::test::write_tiny_speech(folder, "speech-live", models::test::tiny_speech(true));
   models::test::write_tiny_speech(folder, "sound", models::test::tiny_speech(false, 2));
   models::test::write_tiny_speech_with_index(folder, "coded", models::test::tiny_speech());

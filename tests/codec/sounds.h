@@ -19,7 +19,7 @@ struct AudioStream {
   Bytes bytes() const;  // the whole file
 };
 
-// Weights of small random networks: `speech`, `speech-live` (causal), `sound` (two channels), `coded` (with an index model); 8 kHz.
+// Weights of small random networks: `speech`, `speech-hq`, `speech-live` (causal), `sound` (two channels), `coded` (with an index model); 8 kHz.
 void write_weights(const std::string& folder);
 
 // Encodes in pieces of `piece` samples. Fails the test on an error.

@@ -69,7 +69,7 @@ TEST_F(Recipes, WrongOnes) {
 TEST_F(Recipes, ShippedOnes) {
   const std::string all = TESSERA_RECIPES;
   EXPECT_EQ(load_still_recipe(all + "/still.json").model, "still");
-  for (const std::string name : {"speech", "speech-live", "sound"}) {
+  for (const std::string name : {"speech", "speech-hq", "speech-live", "sound"}) {
     EXPECT_EQ(load_audio_recipe(all + "/" + name + ".json").model, name);
     EXPECT_EQ(recipe_model(all + "/" + name + ".json"), name);
   }
