@@ -15,7 +15,7 @@ struct Fake {
   int64_t k = -1;
   double safe = 0.5, state = 100, rate = 1;
   int64_t steps = 0;             // updates made, those that were taken back included
-  std::vector<int64_t> returns;  // where it went on
+  std::vector<int64_t> returns{};// where it went on
 
   // As the trainings do it: a step measures, then updates. True when it reached the end without using up its restarts.
   bool train(int64_t count, int64_t looks_every = 1) {

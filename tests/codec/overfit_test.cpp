@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <limits>
 
 #include "bitstream/bytes.h"
 #include "bitstream/crc.h"
