@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "codec/guard.h"
+#include "codec/last_good.h"
 #include "codec/rate_weight.h"
 #include "codec/stopwatch.h"
 #include "models/inr/fit.h"
@@ -33,7 +34,6 @@ constexpr double kHardShare = 0.15;                    // of the steps
 // Steps from one turn of the weights' bases to the next (soap.h): the longer the training, the slower they change, and a GPU has to wait for each.
 int64_t refresh_interval(int64_t steps) { return std::clamp<int64_t>(steps / 600, 10, 50); }
 constexpr int64_t kFewSteps = 300;                     // with fewer they do not turn: that is Adam
-constexpr int kMaxRestarts = 4;
 constexpr double kFramingBits = 8 * 50;                // header, packet, sections' heads, checksum
 
 class Training {
@@ -68,11 +68,12 @@ class Training {
     const int64_t refresh = refresh_interval(steps_);
     const double weight_share = soft_weight_rate(steps) / soft_rate(steps);
     double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
-    std::vector<at::Tensor> saved = fit_.snapshot();
-    inr::Fit::Numbers best = fit_.evaluate();
+    const inr::Fit::Numbers start = fit_.evaluate();
+    LastGood<std::vector<at::Tensor>> states([&] { return fit_.snapshot(); }, [&](const auto& state) { fit_.restore(state); }, std::isfinite(loss_of(start)));
+    inr::Fit::Numbers best = start;
     const double explosion = request_.bpp ? 50 : 4;  // while the weight is steered, states of other weights are compared
-    int64_t saved_step = 0, looked = 0;
-    int restarts = 0;
+    const auto exploded = [&](const inr::Fit::Numbers& n) { return !std::isfinite(loss_of(n)) || loss_of(n) > explosion * loss_of(best); };
+    int64_t looked = 0;
     last_look_ = Clock::now();
     for (int64_t i = 0; i < steps; ++i) {
       // The graph has a stream of its own: it waits for what was queued elsewhere, and the host does not run far ahead of it.
@@ -83,30 +84,31 @@ class Training {
         if (steps_ >= kFewSteps && i % refresh == refresh - 1) fit_.refresh();
         fit_.set({now, now * weight_share, 0.3 - 0.2 * t, 2 - t, weight_});
       });
-      if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
+      const bool last = i + 1 == steps;
+      if (!time_to_look(i + 1 - looked, last)) continue;
       looked = i + 1;
       graph.synchronise();
       const inr::Fit::Numbers n = fit_.read();
       const double loss = loss_of(n);
-      // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate.
-      if (n.bad > n.steps / 4 || !std::isfinite(loss) || loss > explosion * loss_of(best)) {
-        if (++restarts > kMaxRestarts) throw Failure{{ErrorCode::device, "the training does not converge"}};
-        fit_.restore(saved);
-        rate *= 0.4;
-        i = saved_step - 1;
-        looked = saved_step;
+      // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate. No step measures the last state.
+      if (n.bad > n.steps / 4 || exploded(n) || (last && exploded(fit_.evaluate()))) {
+        if (!states.go_back(rate)) break;  // the next phase goes on from what was good
+        i = states.step() - 1;
+        looked = states.step();
         continue;
       }
-      saved = fit_.snapshot();
-      saved_step = i + 1;
-      if (loss < loss_of(best)) best = n;
+      if (!last) states.look(i + 1, !(loss > loss_of(start)));
+      if (!std::isfinite(loss_of(best)) || loss < loss_of(best)) best = n;
       if (request_.bpp && t > next_estimate_) {
         fit_.choose_shifts(true);
         count_parameters();
         next_estimate_ += 0.3;
       }
       steer(n, t < 0.1 ? 0 : 0.4);
-      if (!report(n, static_cast<double>(i + 1) / static_cast<double>(steps) * (1 - kHardShare))) return false;
+      if (!report(n, static_cast<double>(i + 1) / static_cast<double>(steps) * (1 - kHardShare))) {
+        if (!last && exploded(fit_.evaluate())) states.restore_confirmed();
+        return false;
+      }
     }
     return true;
   }

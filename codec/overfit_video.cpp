@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "codec/guard.h"
+#include "codec/last_good.h"
 #include "codec/overfit_steps.h"
 #include "codec/overfit_video_payload.h"
 #include "codec/still_tile.h"
@@ -28,7 +29,7 @@ constexpr double kHardShare = 0.3;                           // of the steps
 constexpr double kWeightShare = 2, kEmbeddingShare = 20, kStepShare = 2;  // of first_rate()
 constexpr double kWarmShare = 0.5;                           // of the steps, in groups that start from the one before
 constexpr int64_t kRefresh = 10;                             // steps from one turn of the weights' bases to the next (models/inr/soap.h)
-constexpr int kMaxRestarts = 4;
+constexpr double kExplosion = 4;                             // of the best loss
 constexpr double kMostMacs = 5000;                           // a luma sample, of what the encoder chooses
 constexpr double kMostFrameMacs = 3e9, kLeastMacs = 1000;    // a frame, so that two cores show 15 of them a second; a luma sample, where frames are large
 constexpr double kBitsAParameter = 4, kShareOfParameters = 0.6;
@@ -62,10 +63,10 @@ class Training {
   // False when the watch ended the training.
   bool phase(bool hard, int64_t count, int64_t before, int64_t all, double& rate) {
     models::StepGraph graph([&] { hard ? fit_.hard_step() : fit_.soft_step(); }, options_.device == Device::cuda);
-    std::vector<at::Tensor> saved = fit_.snapshot();
-    double best = loss_of(fit_.evaluate());
-    int64_t saved_at = 0, looked = 0;
-    int restarts = 0;
+    const double start = loss_of(fit_.evaluate());
+    LastGood<std::vector<at::Tensor>> states([&] { return fit_.snapshot(); }, [&](const auto& state) { fit_.restore(state); }, std::isfinite(start));
+    double best = start;
+    int64_t looked = 0;
     auto last_look = Clock::now();
     for (int64_t i = 0; i < count; ++i) {
       // The graph has a stream of its own: it waits for what was queued elsewhere, and the host does not run far ahead of it.
@@ -83,24 +84,26 @@ class Training {
       graph.synchronise();
       const inr::VideoFit::Numbers n = fit_.read();
       const double loss = loss_of(n);
-      // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate.
-      if (n.bad > n.steps / 4 || !std::isfinite(loss) || loss > 4 * best) {
-        if (++restarts > kMaxRestarts) throw Failure{{ErrorCode::device, "the training does not converge"}};
-        fit_.restore(saved);
-        rate *= 0.4;
-        i = saved_at - 1;
-        looked = saved_at;
+      // Numbers that are no numbers, or a loss far above what was reached: from the last good state at a smaller rate. No step measures the last state.
+      if (n.bad > n.steps / 4 || exploded(loss, best) || (last && exploded(loss_of(fit_.evaluate()), best))) {
+        if (!states.go_back(rate)) break;  // the next phase goes on from what was good
+        i = states.step() - 1;
+        looked = states.step();
         continue;
       }
-      saved = fit_.snapshot();
-      saved_at = i + 1;
-      best = std::min(best, loss);
+      if (!last) states.look(i + 1, !(loss > start));
+      best = std::isfinite(best) ? std::min(best, loss) : loss;
       if (!options_.fit_watch) continue;
       const double bits = n.bits / samples_, psnr = -10 * std::log10(std::max(n.distortion, 1e-12));
-      if (!options_.fit_watch({static_cast<double>(before + i + 1) / static_cast<double>(all), bits, psnr})) return false;
+      if (!options_.fit_watch({static_cast<double>(before + i + 1) / static_cast<double>(all), bits, psnr})) {
+        if (!last && exploded(loss_of(fit_.evaluate()), best)) states.restore_confirmed();
+        return false;
+      }
     }
     return true;
   }
+
+  static bool exploded(double loss, double best) { return !std::isfinite(loss) || loss > kExplosion * best; }
 
   double loss_of(const inr::VideoFit::Numbers& n) const { return n.bits / samples_ + weight_ * n.distortion; }
 
