@@ -1,6 +1,8 @@
 // Video by overfitted networks from frames to frames. Steps are few: what is tested is the codec, not how far training gets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bitstream/bytes.h"
 #include "bitstream/file.h"
 #include "bitstream/packet.h"
@@ -58,6 +60,15 @@ TEST(OverfitVideo, TheSameBytesEveryTime) {
 TEST(OverfitVideo, MoreStepsAreBetter) {
   const Clip clip = moving_clip(48, 48, 4);
   EXPECT_GT(mean_psnr(clip, decoded(kNoWeights, encoded(fitted(4, 300), clip))), mean_psnr(clip, decoded(kNoWeights, encoded(fitted(4, 30), clip))) + 2);
+}
+
+// Groups that start from an almost perfect state: the loss of all that training tries is far above, and it goes back to where it began.
+TEST(OverfitVideo, AUniformVideoIsCodedHoweverTrainingGoes) {
+  Clip clip = moving_clip(16, 16, 3);
+  for (auto& frame : clip.frames) std::fill(frame.begin(), frame.end(), uint8_t{235});
+  VideoEncoderOptions options = fitted(1, 300);
+  options.quality = 63;
+  EXPECT_GT(mean_psnr(clip, decoded(kNoWeights, encoded(options, clip))), 35);
 }
 
 TEST(OverfitVideo, EachIdeaCanBeLeftOutOrTakenIn) {
