@@ -16,14 +16,14 @@ void compact_weights(const std::string& in, const std::string& out, const std::s
   } catch (const std::exception& e) {
     throw std::runtime_error(in + ": " + e.what());
   }
-  if (!models::audio::is_speech(w.metadata)) throw std::runtime_error(in + ": is not an audio model");
+  const bool audio = models::audio::is_speech(w.metadata);
   std::vector<std::string> names;
   for (const auto& [name, tensor] : w.tensors) names.push_back(name);
   for (const std::string& name : names) {
     const at::Tensor& t = w.tensors.at(name);
     if (name == "quantizer.moving_count" || name == "quantizer.moving_sum") {
       w.tensors.erase(name);
-    } else if (!name.starts_with("index.") && at::isFloatingType(t.scalar_type()) && t.dim() >= 2 && t.numel() >= 4096) {
+    } else if (audio && !name.starts_with("index.") && at::isFloatingType(t.scalar_type()) && t.dim() >= 2 && t.numel() >= 4096) {
       models::store_as_int8(w.tensors, name);
     }
   }
@@ -36,7 +36,7 @@ void compact_weights(const std::string& in, const std::string& out, const std::s
     }
     w.metadata["training"] = record.dump();
   }
-  if (!name_of_model.empty()) w.metadata["name"] = name_of_model;
+  if (!name_of_model.empty()) w.metadata["model"] = name_of_model;
   if (revision > 0) w.metadata["revision"] = std::to_string(revision);
   models::save_weights(out, w.tensors, w.metadata);
 }

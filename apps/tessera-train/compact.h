@@ -1,4 +1,4 @@
-// A released form of an audio model's weights: matrices and codes as int8 with a scale for each row, without what only serves training.
+// A released form of a model's weights. Audio: matrices and codes as int8 with a scale for each row, without what only serves training. Others: the tensors as they are.
 #pragma once
 
 #include <cstdint>

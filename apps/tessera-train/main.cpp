@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
 
   // tessera-train compact: the released form of an audio model.
   std::string compact_in, compact_out, compact_data;
-  CLI::App* compact = app.add_subcommand("compact", "Stores an audio model's matrices in int8 and leaves out what only training needs");
+  CLI::App* compact = app.add_subcommand("compact", "The released form of a model: an audio model's matrices in int8, without what only training needs; of every model the record, the name and the revision, where they are given");
   compact->add_option("--in", compact_in, "weights file")->required();
   compact->add_option("--out", compact_out, "weights file to write")->required();
   compact->add_option("--data-name", compact_data, "what the training record says of the data");

@@ -174,14 +174,14 @@ static void description(void) {
   tsr_stream_info s = TSR_INIT(tsr_stream_info);
   CHECK_CODE(TSR_OK, error, tsr_inspect(whole.data, whole.size, NULL, &info, &error));
   CHECK(tsr_info_get(info, &s) == TSR_OK);
-  CHECK(strcmp(s.media, "audio") == 0 && strcmp(s.model, "speech") == 0 && s.sample_rate == kRate && s.samples == kFrames);
+  CHECK(strcmp(s.media, "audio") == 0 && strcmp(s.model, "speech-hq") == 0 && s.sample_rate == kRate && s.samples == kFrames);
   CHECK(s.channels == 1 && s.packets == one.packets && s.decode_mmac_per_second > 0 && s.width == 0);
   tsr_info_free(info);
 }
 
 static void damage(void) {
   broken = whole;
-  broken.data[broken.size / 2] ^= 0x40;
+  broken.data[broken.size / 3] ^= 0x40; /* not in the last packet, which says where the sound ends */
   (void)decode(&broken, kMost, &other);
   CHECK(other.damaged > 0 && other.lost > 0 && other.frames == kFrames);
   broken = whole;

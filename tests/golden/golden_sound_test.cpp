@@ -29,6 +29,7 @@ struct Golden {
 };
 constexpr Golden kStreams[] = {{"speech_6k", "speech", 6000, false, 50001}, {"speech_1k5", "speech", 1500, false, 40000},
                                {"speech_live", "speech", 8000, true, 12345}, {"speech_one", "speech", 6000, false, 1},
+                               {"speech_hq", "speech-hq", 9000, false, 30001},
                                // Revision 1 of sound renders this voice 6.4 dB too softly.
                                {"sound_12k", "sound", 12000, false, 60001, 8}};
 
