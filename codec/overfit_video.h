@@ -35,7 +35,7 @@ models::Planes paint_overfit_frame(const OverfitVideoFrame& frame, Device device
 // loss), rounding (the second phase). The defaults are what measured best (docs/results/overfit.md). A list with commas changes them: a name leaves an idea out,
 // +name takes it in, plain stands for the first four and warm.
 struct OverfitVideoIdeas {
-  bool sine = false, affine = false, separable = true, skip = true, even = true, warm = true, entropy = true, rounding = true;
+  bool sine = true, affine = false, separable = true, skip = false, even = true, warm = true, entropy = true, rounding = true;
   // Error: invalid_argument.
   static Result<OverfitVideoIdeas> changed(const std::string& list);
 };

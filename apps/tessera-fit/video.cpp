@@ -31,7 +31,7 @@ struct Settings {
   uint64_t number = 0, first = 0, frames = 16;
   uint32_t group = 8;
   std::vector<int> qualities = {20, 32, 44};
-  std::vector<std::string> without = {"", "+sine", "+affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain"};
+  std::vector<std::string> without = {"", "sine", "+affine", "separable", "+skip", "even", "warm", "entropy", "rounding", "plain"};
   int64_t steps = 600;
   int threads = 0, decoder_threads = 0;
 };
@@ -201,7 +201,7 @@ int main(int argc, char** argv) {
   app.add_option("--frames", s.frames)->check(CLI::Range(1, 100000));
   app.add_option("--group", s.group, "frames of a group")->check(CLI::Range(1, 255));
   app.add_option("--qualities", s.qualities)->delimiter(',')->check(CLI::Range(0, 63));
-  app.add_option("--without", s.without, "ideas to leave out, or with a + to take in; one list a point, joined by '/': nothing, skip, plain/even, +sine, ...")->delimiter(',');
+  app.add_option("--without", s.without, "ideas to leave out, or with a + to take in; one list a point, joined by '/': nothing, sine, plain/even, +skip, ...")->delimiter(',');
   app.add_option("--steps", s.steps, "of the first group's training")->check(CLI::Range(int64_t{1}, tessera::kMaxFitSteps));
   app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
   app.add_option("--decoder-threads", s.decoder_threads, "0: all cores");

@@ -95,7 +95,7 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
   c->add_option("--effort", o.effort, "0 to 9 (5); pictures: from 7 on the latents are refined, 25, 75, 250 rounds; video: the motion search; sound: the search for codes, from 7 on the latents too; overfit: 60 to 100 000 steps, overfit-video: 30 to 50 000, bayes: 30 to 4000")
       ->check(CLI::Range(0, 9).description(""))
       ->type_name("N");
-  c->add_option("--without", o.without, "overfit-video, for comparison: leave out separable, skip, even, warm, entropy, rounding, or plain (the first two and warm); take in +sine, +affine")
+  c->add_option("--without", o.without, "overfit-video, for comparison: leave out sine, separable, even, warm, entropy, rounding, or plain (the first two and warm); take in +skip, +affine")
       ->type_name("LIST");
   c->add_option("--front", o.front, "overfit: front end of the synthesis, plain, rbf or metric (plain)")->type_name("NAME");
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")

@@ -73,14 +73,14 @@ TEST(OverfitVideo, AUniformVideoIsCodedHoweverTrainingGoes) {
 
 TEST(OverfitVideo, EachIdeaCanBeLeftOutOrTakenIn) {
   const Clip clip = moving_clip(48, 32, 6);
-  for (const char* idea : {"+sine", "+affine", "+sine,+affine", "separable", "skip", "even", "warm", "entropy", "rounding", "plain", "plain,even,entropy,rounding"}) {
+  for (const char* idea : {"sine", "+affine", "+skip", "+skip,+affine", "separable", "even", "warm", "entropy", "rounding", "plain", "plain,even,entropy,rounding"}) {
     VideoEncoderOptions options = fitted(3, 20);
     options.fit_without = idea;
     const VideoStream stream = encoded(options, clip);
     EXPECT_EQ(decoded(kNoWeights, stream).size(), 6u) << idea;
   }
   VideoEncoderOptions options = fitted();
-  options.fit_without = "sine,cosine";
+  options.fit_without = "+sine,cosine";
   options.format = clip.format;
   EXPECT_EQ(VideoEncoder::create(options).status().code(), ErrorCode::invalid_argument);
 }
@@ -269,7 +269,7 @@ TEST(OverfitVideoConfig, SuitsSizeAndQuality) {
   for (const auto& [width, height] : {std::pair(1u, 1u), {64u, 64u}, {640u, 360u}, {1280u, 720u}, {3840u, 2160u}}) {
     int64_t before = 0;
     for (const int quality : {0, 20, 40, 63}) {
-      for (const char* without : {"", "plain", "even", "+sine,+affine"}) {
+      for (const char* without : {"", "plain", "even", "+skip,+affine"}) {
         const auto config = overfit_video_config(height, width, 16, quality, *OverfitVideoIdeas::changed(without));
         EXPECT_FALSE(models::inr::problem(config)) << width << " " << quality << " " << without;
         EXPECT_LE(config.macs(), 5000);

@@ -96,7 +96,7 @@ void add_videos(const std::string& folder, std::vector<FeatureStream>& out) {
     }
   }
   // Overfitted: the ideas that the stream tells of, with and without checksums, at 8 and 10 bits.
-  for (const char* ideas : {"", "plain", "+sine,+affine"}) {
+  for (const char* ideas : {"", "plain", "+skip,+affine"}) {
     VideoEncoderOptions options;
     options.model = "overfit-video";
     options.keyint = 3;
