@@ -77,6 +77,16 @@ TEST(VideoRecipe, ShippedRecipes) {
   }
 }
 
+// What continues a shipped model is of its shape, or --init would refuse it.
+TEST(VideoRecipe, ContinuedRecipes) {
+  for (const std::string name : {"motion", "motion-lite"}) {
+    const VideoRecipe first = load_video_recipe(TESSERA_RECIPES "/" + name + ".json"), more = load_video_recipe(TESSERA_RECIPES "/" + name + "-continued.json");
+    EXPECT_EQ(more.model, name);
+    EXPECT_EQ(more.config.to_json(), first.config.to_json());
+    EXPECT_GT(more.patterns, 0);
+  }
+}
+
 TEST(VideoRecipe, OtherRecipesAreToldApart) { EXPECT_FALSE(is_video_recipe(TESSERA_RECIPES "/still.json")); }
 
 }  // namespace
