@@ -18,7 +18,7 @@ struct alignas(16) Four {
 };
 __device__ inline Four four(const float* p) { return *reinterpret_cast<const Four*>(p); }
 
-// acc[i][j] += sum over a stretch of four columns of a[row_a + i step_a] b[row_b + j step_b]; with SUMS also of b's (a's) rows alone.
+// acc[i][j] += sum over a stretch of four columns of a[row_a + i step_a] b[row_b + j step_b], of rows of kRow.
 template <int A, int B>
 __device__ inline void outer(const float* a, int step_a, const float* b, int step_b, float (&acc)[A][B]) {
   Four x[A], y[B];
