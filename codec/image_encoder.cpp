@@ -39,6 +39,7 @@ Result<ImageEncoder> ImageEncoder::create(EncoderOptions options) {
   if (options.bpp && !(*options.bpp > 0)) return {ErrorCode::invalid_argument, "bits per pixel must be positive"};
   if (options.effort < 0 || options.effort > 9) return {ErrorCode::invalid_argument, "effort must be from 0 to 9"};
   if (options.fit_steps < 0 || options.fit_steps > kMaxFitSteps) return {ErrorCode::invalid_argument, "steps of training must be from 1 to " + std::to_string(kMaxFitSteps)};
+  if (const auto schedule = overfit_schedule(options.fit_schedule); !schedule) return schedule.status();
   if (!overfit_front(options.fit_front)) return {ErrorCode::invalid_argument, "\"" + options.fit_front + "\" is no front end: plain, rbf or metric"};
   if (options.tile % 64 != 0 || options.tile > bitstream::kMaxTile) {
     return {ErrorCode::invalid_argument, "the tile side must be a multiple of 64, at most " + std::to_string(bitstream::kMaxTile)};
@@ -130,7 +131,7 @@ std::vector<uint8_t> ImageEncoder::Impl::bayes_payload(const at::Tensor& x, cons
 
 std::vector<uint8_t> ImageEncoder::Impl::overfit_payload(const at::Tensor& x, const ImageView& image, const Area& area, int& quality, double from, double to,
                                                          Report& report, uint32_t& checksum) const {
-  OverfitRequest request{.quality = quality, .bpp = options.bpp, .effort = options.effort, .steps = options.fit_steps, .device = options.device, .front = *overfit_front(options.fit_front)};
+  OverfitRequest request{.quality = quality, .bpp = options.bpp, .effort = options.effort, .steps = options.fit_steps, .device = options.device, .front = *overfit_front(options.fit_front), .schedule = *overfit_schedule(options.fit_schedule)};
   bool cancelled = false;
   request.watch = watch_between(from, to, cancelled);
   const OverfitTile tile = encode_overfit(x, outputs_of(image.channels), request, report, &quality);

@@ -23,14 +23,12 @@ namespace {
 namespace inr = models::inr;
 using Clock = std::chrono::steady_clock;
 
-// Rates of learning: the first phase's falls to 0.02 of its start, the second's to 0.1. A larger
+// Rates of learning: the first phase's falls to 0.02 of its start, the second's to 0.1 (overfit_schedule.h). A larger
 // rate of the second phase lets latents wander over the edges of rounding and back.
-constexpr double kHardRate = 2e-4, kHardWeightShare = 2.5;
 // Few steps have to be long ones; C3 takes 0.01 for 100 000.
 double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
 // Of the weights.
 double soft_weight_rate(int64_t steps) { return 0.025 * std::min(1.0, std::pow(1500.0 / static_cast<double>(steps), 0.2)); }
-constexpr double kHardShare = 0.15;                    // of the steps
 // Steps from one turn of the weights' bases to the next (soap.h): the longer the training, the slower they change, and a GPU has to wait for each.
 int64_t refresh_interval(int64_t steps) { return std::clamp<int64_t>(steps / 600, 10, 50); }
 constexpr int64_t kFewSteps = 300;                     // with fewer they do not turn: that is Adam
@@ -40,6 +38,7 @@ class Training {
  public:
   Training(const at::Tensor& picture, int outputs, const OverfitRequest& request)
       : request_(request),
+        schedule_(request.schedule),
         steps_(request.steps > 0 ? request.steps : overfit_steps(request.effort)),
         pixels_(static_cast<double>(picture.size(1) * picture.size(2))),
         weight_(request.bpp ? std::clamp(1000 * std::pow(*request.bpp / 0.55, 2), rate_weight(0), rate_weight(63)) : rate_weight(request.quality)),
@@ -50,7 +49,7 @@ class Training {
 
   OverfitTile run() {
     // Small pictures take more steps; each costs little.
-    const int64_t all = std::llround(static_cast<double>(steps_) * std::clamp(256 / std::sqrt(pixels_), 1.0, 4.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * kHardShare));
+    const int64_t all = std::llround(static_cast<double>(steps_) * std::clamp(256 / std::sqrt(pixels_), 1.0, 4.0)), hard = std::max<int64_t>(10, std::llround(static_cast<double>(all) * schedule_.hard_share));
     const bool whole = soft_phase(all - hard);
     fit_.choose_shifts(whole);
     if (whole) hard_phase(hard);
@@ -66,8 +65,8 @@ class Training {
   bool soft_phase(int64_t steps) {
     models::StepGraph graph([&] { fit_.soft_step(); }, request_.device == Device::cuda);
     const int64_t refresh = refresh_interval(steps_);
-    const double weight_share = soft_weight_rate(steps) / soft_rate(steps);
-    double rate = request_.rate > 0 ? request_.rate : soft_rate(steps);
+    const double weight_share = schedule_.weights * soft_weight_rate(steps) / (schedule_.latents * soft_rate(steps));
+    double rate = request_.rate > 0 ? request_.rate : schedule_.latents * soft_rate(steps);
     const inr::Fit::Numbers start = fit_.evaluate();
     LastGood<std::vector<at::Tensor>> states([&] { return fit_.snapshot(); }, [&](const auto& state) { fit_.restore(state); }, std::isfinite(loss_of(start)));
     inr::Fit::Numbers best = start;
@@ -82,7 +81,7 @@ class Training {
       const double now = rate * std::min(1.0, static_cast<double>(i + 1) / 20) * (0.02 + 0.98 * 0.5 * (1 + std::cos(M_PI * t)));
       graph.run([&] {
         if (steps_ >= kFewSteps && i % refresh == refresh - 1) fit_.refresh();
-        fit_.set({now, now * weight_share, 0.3 - 0.2 * t, 2 - t, weight_});
+        fit_.set({now, now * weight_share, schedule_.warm + (schedule_.cold - schedule_.warm) * t, schedule_.wide + (1 - schedule_.wide) * t, weight_});
       });
       const bool last = i + 1 == steps;
       if (!time_to_look(i + 1 - looked, last)) continue;
@@ -105,7 +104,7 @@ class Training {
         next_estimate_ += 0.3;
       }
       steer(n, t < 0.1 ? 0 : 0.4);
-      if (!report(n, static_cast<double>(i + 1) / static_cast<double>(steps) * (1 - kHardShare))) {
+      if (!report(n, static_cast<double>(i + 1) / static_cast<double>(steps) * (1 - schedule_.hard_share))) {
         if (!last && exploded(fit_.evaluate())) states.restore_confirmed();
         return false;
       }
@@ -122,10 +121,10 @@ class Training {
     int64_t looked = 0;
     for (int64_t i = 0; i < steps; ++i) {
       if (looked == i || i % 16 == 0) graph.synchronise();
-      const double t = static_cast<double>(i) / static_cast<double>(steps), rate = kHardRate * (1 - 0.9 * t);
+      const double t = static_cast<double>(i) / static_cast<double>(steps), rate = schedule_.hard_rate * (1 - 0.9 * t);
       graph.run([&] {
         if (steps_ >= kFewSteps && i % refresh == refresh - 1) fit_.refresh();
-        fit_.set({rate, rate * kHardWeightShare, 0.1, 1, weight_});
+        fit_.set({rate, rate * schedule_.hard_weights, schedule_.cold, 1, weight_});
       });
       if (!time_to_look(i + 1 - looked, i + 1 == steps)) continue;
       looked = i + 1;
@@ -134,7 +133,7 @@ class Training {
       if (n.bad == n.steps) break;  // the best state is as it was
       // What is best depends on the weight: once it changes, the search begins anew.
       if (request_.bpp && t < 0.5 && steer(n, 0.4)) fit_.start_best();
-      if (!report(n, 1 - kHardShare + kHardShare * static_cast<double>(i + 1) / static_cast<double>(steps))) break;
+      if (!report(n, 1 - schedule_.hard_share + schedule_.hard_share * static_cast<double>(i + 1) / static_cast<double>(steps))) break;
     }
     fit_.restore_best();
   }
@@ -171,6 +170,7 @@ class Training {
   }
 
   const OverfitRequest& request_;
+  const OverfitSchedule schedule_;
   int64_t steps_;
   double pixels_, weight_;
   inr::Fit fit_;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "codec/overfit_payload.h"
+#include "codec/overfit_schedule.h"
 #include "codec/overfit_steps.h"
 #include "codec/tessera.h"
 
@@ -24,6 +25,7 @@ struct OverfitRequest {
   FitWatch watch = {};              // false: end the training and give what there is
   models::inr::Front front = models::inr::Front::plain;
   double rate = 0;                  // Adam's first rate; 0: by the number of steps
+  OverfitSchedule schedule = {};
 };
 
 // x [1, H, W, 3] in 0..1 on the device; grey: three equal channels. quality_used: the quality whose weight was used in the end.

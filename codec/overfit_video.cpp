@@ -53,7 +53,7 @@ class Training {
 
   void run(int64_t steps) {
     const int64_t hard = rounding_ ? std::max<int64_t>(5, std::llround(static_cast<double>(steps) * kHardShare)) : 0;
-    double rate = first_rate(steps);
+    double rate = options_.fit_rate * first_rate(steps);
     const bool whole = phase(false, std::max<int64_t>(1, steps - hard), 0, steps, rate);
     fit_.freeze();
     if (whole && hard > 0) phase(true, hard, steps - hard, steps, rate);

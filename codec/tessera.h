@@ -100,6 +100,7 @@ struct EncoderOptions {
   int threads = 0;                  // 0: all cores
   int effort = 5;                   // 0..9; still: 0 to 6 alike, from 7 on the latents are refined; overfit: 60 to 100 000 steps of training
   int64_t fit_steps = 0;            // overfit: steps of training; 0: as the effort says
+  std::string fit_schedule = {};    // overfit: for trials, what differs from the shipped schedule of training (codec/overfit_schedule.h)
   std::string fit_front = "plain";  // overfit: front end of the synthesis, plain, rbf or metric (docs/overfit.md)
   bool checksum = true;             // store a checksum of the decoded symbols (4 bytes)
   uint32_t tile = 0;                // tile side in pixels, a multiple of 64; 0: chosen by size and memory

@@ -80,6 +80,7 @@ struct VideoEncoderOptions {
   uint32_t refresh = 32;   // frames after which what has piled up beside the picture is dropped; 0: never
   int effort = 5;          // 0..9: reach and precision of the motion search; overfit-video: 30 to 50 000 steps of training
   int64_t fit_steps = 0;   // overfit-video: steps of training, of later groups half as many; 0: as the effort says
+  double fit_rate = 1;     // overfit-video: times the usual rate of learning, for trials; above 0, at most 100
   std::string fit_without = {};  // overfit-video: ideas to leave out, or with a + to take in (docs/overfit_video.md)
   FitWatch fit_watch = {};       // overfit-video: `fraction` is that of the group. false: the group's training ends, its packets come
   bool checksum = true;    // one byte a packet that proves the decoded symbols

@@ -229,6 +229,7 @@ Status VideoEncoder::Impl::start_groups() {
   if (options.bit_rate > 0) return {ErrorCode::invalid_argument, "overfitted video takes a quality, not a bit rate"};
   if (options.keyint > models::inr::kMaxGroup) return {ErrorCode::invalid_argument, "a group of overfitted video has at most 255 frames"};
   if (options.fit_steps < 0 || options.fit_steps > kMaxFitSteps) return {ErrorCode::invalid_argument, "steps of training must be from 1 to " + std::to_string(kMaxFitSteps)};
+  if (!(options.fit_rate > 0 && options.fit_rate <= 100)) return {ErrorCode::invalid_argument, "the rate of learning is above 0 and at most 100 times the usual one"};
   const auto ideas = OverfitVideoIdeas::changed(options.fit_without);
   if (!ideas) return ideas.status();
   if (options.keyint == 0) options.keyint = kOverfitGroup;

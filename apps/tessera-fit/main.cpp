@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 struct Settings {
-  std::string pack, folder, device = "cpu", shard = "0/1", front = "plain";
+  std::string pack, folder, device = "cpu", shard = "0/1", front = "plain", schedule;
   std::vector<size_t> pictures;  // empty: all
   std::vector<int> qualities = {20, 32, 44, 8, 56};
   int effort = 5, threads = 0;
@@ -70,6 +70,7 @@ tessera::Status measure(const Settings& s, const tessera::media::PackedPicture& 
   options.fit_steps = s.steps;
   options.device = s.on();
   options.fit_front = s.front;
+  options.fit_schedule = s.schedule;
   options.threads = s.threads;
   auto encoder = tessera::ImageEncoder::create(options);
   if (!encoder) return encoder.status();
@@ -143,6 +144,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", s.seconds, "begin no point that would last longer than this after the start")->check(CLI::PositiveNumber);
   app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
   app.add_option("--front", s.front, "front end of the synthesis")->check(CLI::IsMember({"plain", "rbf", "metric"}));
+  app.add_option("--schedule", s.schedule, "what differs from the shipped schedule of training: NAME=VALUE,... (codec/overfit_schedule.h)");
   app.add_option("--device", s.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--shard", s.shard, "I/N: every N-th point, from the I-th on");
   CLI11_PARSE(app, argc, argv);

@@ -33,6 +33,7 @@ struct Settings {
   std::vector<int> qualities = {20, 32, 44};
   std::vector<std::string> without = {"", "sine", "+affine", "separable", "+skip", "even", "warm", "entropy", "rounding", "plain"};
   int64_t steps = 600;
+  double rate = 1;
   int threads = 0, decoder_threads = 0;
 };
 
@@ -133,6 +134,7 @@ tessera::Status measure(const Settings& s, const Clip& clip, const std::string& 
   options.keyint = s.group;
   options.fit_steps = s.steps;
   options.fit_without = without;
+  options.fit_rate = s.rate;
   options.device = s.device == "cuda" ? tessera::Device::cuda : tessera::Device::cpu;
   options.threads = s.threads;
   auto encoder = tessera::VideoEncoder::create(options);
@@ -203,6 +205,7 @@ int main(int argc, char** argv) {
   app.add_option("--qualities", s.qualities)->delimiter(',')->check(CLI::Range(0, 63));
   app.add_option("--without", s.without, "ideas to leave out, or with a + to take in; one list a point, joined by '/': nothing, sine, plain/even, +skip, ...")->delimiter(',');
   app.add_option("--steps", s.steps, "of the first group's training")->check(CLI::Range(int64_t{1}, tessera::kMaxFitSteps));
+  app.add_option("--rate", s.rate, "times the usual rate of learning")->check(CLI::PositiveNumber);
   app.add_option("--threads", s.threads, "of the encoder; 0: all cores");
   app.add_option("--decoder-threads", s.decoder_threads, "0: all cores");
   app.add_option("--device", s.device)->check(CLI::IsMember({"cpu", "cuda"}));
