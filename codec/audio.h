@@ -158,8 +158,15 @@ class TESSERA_AUDIO_API AudioDecoder {
   std::shared_ptr<BayesSoundDecoder> bayes_;  // does the work, once a header names its model
 };
 
-// Which model `--model` stands for when none is named: for one channel `speech` below 5.5 kbit/s and `speech-hq` below 12, `speech` for anything
-// below 3 kbit/s; otherwise `sound`. bit_rate 0: the choice goes by the channels alone.
-TESSERA_AUDIO_API std::string choose_audio_model(uint32_t channels, double bit_rate);
+// What one channel holds, as far as it is known.
+enum class SoundKind : uint8_t { unknown, speech, other };
+
+// Which model `--model` stands for when none is named: for one channel `speech` below 5.5 kbit/s and `speech-hq` below 12 (speech: up to 12), `speech` for
+// anything below 3 kbit/s; otherwise, and for one channel that holds no speech, `sound`. bit_rate 0: none was asked for.
+TESSERA_AUDIO_API std::string choose_audio_model(uint32_t channels, double bit_rate, SoundKind kind = SoundKind::unknown);
+
+// Speech or not, by the first ten seconds of one channel at kKindRate Hz (models/audio/sound_kind.h). unknown: shorter than half a second, or silent.
+inline constexpr uint32_t kSoundKindRate = 16000;
+TESSERA_AUDIO_API SoundKind sound_kind(std::span<const float> samples);
 
 }  // namespace tessera

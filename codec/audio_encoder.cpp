@@ -15,6 +15,7 @@
 #include "codec/catalogue.h"
 #include "codec/guard.h"
 #include "models/audio/codes.h"
+#include "models/audio/sound_kind.h"
 #include "models/audio/stream.h"
 
 namespace tessera {
@@ -66,10 +67,19 @@ struct Pending {
 
 }  // namespace
 
-std::string choose_audio_model(uint32_t channels, double bit_rate) {
+SoundKind sound_kind(std::span<const float> samples) {
+  static_assert(kSoundKindRate == models::audio::kKindRate);
+  const auto features = models::audio::kind_features(samples.first(std::min<size_t>(samples.size(), size_t{10} * kSoundKindRate)));
+  if (!features) return SoundKind::unknown;
+  return models::audio::speech_log_odds(*features) > 0 ? SoundKind::speech : SoundKind::other;
+}
+
+std::string choose_audio_model(uint32_t channels, double bit_rate, SoundKind kind) {
   constexpr double kWaveform = 5500;  // from here on following the waveform pays (docs/results/audio.md)
+  constexpr double kMostSpeech = 12000;  // more than speech-hq reaches with its levels
   if (bit_rate > 0 && bit_rate < 3000) return "speech";
-  if (channels != 1 || bit_rate >= 12000) return "sound";
+  if (channels != 1 || kind == SoundKind::other) return "sound";
+  if (kind == SoundKind::speech ? bit_rate > kMostSpeech : bit_rate >= kMostSpeech) return "sound";
   return bit_rate == 0 || bit_rate >= kWaveform ? "speech-hq" : "speech";
 }
 

@@ -13,7 +13,7 @@ struct OverfitSchedule {
   double hard_share = 0.15;  // of the steps: rounded latents
   double hard_rate = 2e-4;   // of the latents there, falls to a tenth
   double hard_weights = 2.5; // times hard_rate
-  double warm = 0.3, cold = 0.1;  // temperature of the soft rounding, first and last
+  double warm = 0.3, cold = 0.06;  // temperature of the soft rounding, first and last
   double wide = 2;           // shape of the Kumaraswamy noise at first; 1 at the end: uniform
 };
 

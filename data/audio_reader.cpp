@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -76,18 +77,32 @@ struct AudioReader::State {
   bool ended = false;
   Status error;
 
+  std::deque<av::Frame> held;  // decoded by preview() and not yet taken
+  Result<bool> behind = true;   // what came behind them: true: more; false: the end; or an error
+
+  Result<bool> pull(AVFrame* into) {
+    if (!held.empty()) {
+      av_frame_unref(into);
+      av_frame_move_ref(into, held.front().get());
+      held.pop_front();
+      return true;
+    }
+    if (!behind || !*behind) return behind;
+    return decoder->next(into);
+  }
+
   // The next frame into `frame`; false at the end.
   Result<bool> advance() {
     if (!looked_ahead) {
       looked_ahead = true;
-      auto first = decoder->next(next.get());
+      auto first = pull(next.get());
       if (!first) return first.status();
       if (!*first) return false;
     }
     if (next->nb_samples == 0) return false;
     av_frame_unref(frame.get());
     av_frame_move_ref(frame.get(), next.get());
-    auto more = decoder->next(next.get());
+    auto more = pull(next.get());
     if (!more) error = more.status();  // told after this frame
     if (!more || !*more) cut_padding();
     return true;
@@ -195,6 +210,50 @@ Status AudioReader::ask(const AudioWish& wish) {
     state_->layout.set_default(static_cast<int>(wish.channels));
   }
   return {};
+}
+
+Result<std::vector<float>> AudioReader::preview(double seconds, const AudioWish& wish) {
+  State& s = *state_;
+  const AVCodecParameters& parameters = *s.decoder->stream()->codecpar;
+  const uint32_t rate = wish.sample_rate != 0 ? wish.sample_rate : static_cast<uint32_t>(parameters.sample_rate);
+  const uint32_t channels = wish.channels != 0 ? wish.channels : static_cast<uint32_t>(parameters.ch_layout.nb_channels);
+  if (rate > kMaxRate || channels > kMaxChannels) return {ErrorCode::invalid_argument, "no such rate or number of channels can be asked for"};
+  av::ChannelLayout to;
+  to.set_default(static_cast<int>(channels));
+  std::vector<float> out;
+  av::Resampler resampler;
+  av::Frame first(av_frame_alloc());
+  if (!first) return {ErrorCode::out_of_memory, "no memory for a frame"};
+  double got = 0;
+  while (got < seconds && s.behind && *s.behind) {
+    av::Frame frame(av_frame_alloc());
+    if (!frame) return {ErrorCode::out_of_memory, "no memory for a frame"};
+    s.behind = s.decoder->next(frame.get());
+    if (!s.behind || !*s.behind) break;
+    got += static_cast<double>(frame->nb_samples) / std::max(1, frame->sample_rate);
+    if (resampler.is_open() && !same_source(frame.get(), first.get())) {  // what follows is of another format: enough seen
+      s.held.push_back(std::move(frame));
+      break;
+    }
+    if (!resampler.is_open()) {
+      first->format = frame->format;
+      first->sample_rate = frame->sample_rate;
+      av_channel_layout_copy(&first->ch_layout, &frame->ch_layout);
+      av::ChannelLayout from;
+      from.set(frame->ch_layout);
+      if (from.get()->order == AV_CHANNEL_ORDER_UNSPEC) from.set_default(from.channels());
+      TESSERA_RETURN_IF_ERROR(resampler.open(s.decoder->name(), *from.get(), static_cast<AVSampleFormat>(frame->format), frame->sample_rate, *to.get(), static_cast<int>(rate)));
+    }
+    TESSERA_RETURN_IF_ERROR(resampler.convert(frame->extended_data, frame->nb_samples, out));
+    s.held.push_back(std::move(frame));
+  }
+  if (resampler.is_open()) TESSERA_RETURN_IF_ERROR(resampler.finish(out));
+  const auto most = static_cast<size_t>(seconds * rate) * channels;
+  if (out.size() > most) out.resize(most);
+  for (float& sample : out) {
+    if (!std::isfinite(sample)) sample = 0;
+  }
+  return out;
 }
 
 Result<size_t> AudioReader::read(std::span<float> samples) {

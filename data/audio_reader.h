@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "bitstream/status.h"
 
@@ -40,6 +41,10 @@ class AudioReader {
 
   // Another wish, once what the file has is known; before the first read(). Errors: those of the wish in open().
   Status ask(const AudioWish& wish);
+
+  // The first `seconds` (or all, where it is shorter) at another rate and channel count, for a look ahead; read() begins at the start all the same. Before the
+  // first read(). Holds what it has decoded in memory until it is read. What cannot be decoded ends it early and is told by read(). Errors: those of the wish.
+  Result<std::vector<float>> preview(double seconds, const AudioWish& wish);
 
   // Fills `samples` (a multiple of channels()) as far as there is sound; returns the frames, fewer than asked
   // for only at the end, 0 at and after it. Full scale is -1..1, but the values may exceed it. Packets that

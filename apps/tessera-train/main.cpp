@@ -9,6 +9,7 @@
 #include "apps/tessera-train/audio_trainer.h"
 #include "apps/tessera-train/bayes_trainer.h"
 #include "apps/tessera-train/compact.h"
+#include "apps/tessera-train/kinds.h"
 #include "apps/tessera-train/index_trainer.h"
 #include "apps/tessera-train/recipe.h"
 #include "apps/tessera-train/still_trainer.h"
@@ -44,6 +45,13 @@ int main(int argc, char** argv) {
   tessera::train::IndexOptions index_options;
   CLI::App* index = tessera::train::add_index_command(app, index_options);
 
+  // tessera-train kinds: by what encoders tell speech from other sound.
+  std::string kinds_speech, kinds_other, kinds_out;
+  CLI::App* kinds = app.add_subcommand("kinds", "The table by which encoders tell speech from other sound, from two audio packs of one channel at 16 kHz");
+  kinds->add_option("--speech", kinds_speech, "audio pack of speech")->required();
+  kinds->add_option("--other", kinds_other, "audio pack of music and other sound")->required();
+  kinds->add_option("--out", kinds_out, "header to write: models/audio/sound_kind_table.h")->required();
+
   // tessera-train bayes: the prior of the Bayesian codec.
   tessera::train::BayesOptions bayes_options;
   CLI::App* bayes = tessera::train::add_bayes_command(app, bayes_options);
@@ -76,6 +84,10 @@ int main(int argc, char** argv) {
     }
     if (compact->parsed()) {
       tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision, compact_name);
+      return 0;
+    }
+    if (kinds->parsed()) {
+      tessera::train::make_kinds(kinds_speech, kinds_other, kinds_out);
       return 0;
     }
     if (index->parsed()) return tessera::train::train_index(index_options);

@@ -16,13 +16,20 @@ Status write_ready(AudioEncoder& encoder, media::av::Sink& sink) {
   return {};
 }
 
-AudioEncoderOptions encoder_options(const EncodeOptions& options, const media::AudioProperties& source) {
+// By what is heard first: the models for speech lose what lies above 12 kHz, and `sound` does not know voices as well.
+Result<SoundKind> kind_of(media::AudioReader& reader) {
+  const auto samples = reader.preview(10, {kSoundKindRate, 1});
+  if (!samples) return samples.status();
+  return sound_kind(*samples);
+}
+
+AudioEncoderOptions encoder_options(const EncodeOptions& options, const media::AudioProperties& source, SoundKind kind) {
   AudioEncoderOptions result;
   const uint32_t channels = source.channels == 1 ? 1 : 2;
   result.bit_rate = options.bit_rate.value_or(0);
   result.quality = options.quality;
   // One name for both: the kind of the file says which prior.
-  result.model = options.model == "bayes" ? "bayes-sound" : options.model.empty() ? choose_audio_model(channels, result.bit_rate) : options.model;
+  result.model = options.model == "bayes" ? "bayes-sound" : options.model.empty() ? choose_audio_model(channels, result.bit_rate, kind) : options.model;
   result.low_delay = options.low_delay;
   result.checksum = options.checksum;
   result.effort = options.effort;
@@ -38,7 +45,13 @@ Status encode_sound(const Job& job, const EncodeOptions& options, const Progress
   if (options.common.device != Device::cpu) return {ErrorCode::device, "sound is coded on the CPU only"};
   auto reader = media::AudioReader::open(job.input);
   if (!reader) return reader.status();
-  auto encoder = AudioEncoder::create(encoder_options(options, reader->source()));
+  SoundKind kind = SoundKind::unknown;
+  if (options.model.empty() && reader->source().channels == 1 && !options.low_delay) {  // who wants low delay does not wait for ten seconds
+    const auto found = kind_of(*reader);
+    if (!found) return found.status();
+    kind = *found;
+  }
+  auto encoder = AudioEncoder::create(encoder_options(options, reader->source(), kind));
   if (!encoder) return encoder.status();
   TESSERA_RETURN_IF_ERROR(reader->ask({encoder->sample_rate(), encoder->channels()}));
   auto sink = media::av::Sink::open(job.output);

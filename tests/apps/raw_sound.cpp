@@ -160,6 +160,7 @@ std::optional<AudioBlock> AudioDecoder::receive() {
   return block;
 }
 
-std::string choose_audio_model(uint32_t channels, double) { return channels == 1 ? "speech" : "sound"; }
+std::string choose_audio_model(uint32_t channels, double, SoundKind) { return channels == 1 ? "speech" : "sound"; }
+SoundKind sound_kind(std::span<const float>) { return SoundKind::unknown; }
 
 }  // namespace tessera

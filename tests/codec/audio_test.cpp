@@ -269,6 +269,22 @@ TEST(AudioModel, IsChosenByChannelsAndRate) {
   EXPECT_EQ(choose_audio_model(1, 12000), "sound");
   EXPECT_EQ(choose_audio_model(2, 0), "sound");
   EXPECT_EQ(choose_audio_model(2, 1500), "speech");
+  // What one channel holds, where it is known.
+  EXPECT_EQ(choose_audio_model(1, 0, SoundKind::speech), "speech-hq");
+  EXPECT_EQ(choose_audio_model(1, 4000, SoundKind::speech), "speech");
+  EXPECT_EQ(choose_audio_model(1, 12000, SoundKind::speech), "speech-hq");
+  EXPECT_EQ(choose_audio_model(1, 12001, SoundKind::speech), "sound");
+  for (const double rate : {0.0, 3000.0, 6000.0, 24000.0}) EXPECT_EQ(choose_audio_model(1, rate, SoundKind::other), "sound") << rate;
+  EXPECT_EQ(choose_audio_model(1, 1500, SoundKind::other), "speech");  // `sound` begins at 3 kbit/s
+  EXPECT_EQ(choose_audio_model(2, 0, SoundKind::speech), "sound");
+}
+
+TEST(AudioModel, KindOfWhatIsTooShortOrSilentIsUnknown) {
+  EXPECT_EQ(sound_kind({}), SoundKind::unknown);
+  EXPECT_EQ(sound_kind(std::vector<float>(48000, 0.0f)), SoundKind::unknown);
+  std::vector<float> tone(20 * kSoundKindRate);
+  for (size_t i = 0; i < tone.size(); ++i) tone[i] = 0.3f * std::sin(0.2f * static_cast<float>(i));
+  EXPECT_EQ(sound_kind(tone), SoundKind::other);
 }
 
 }  // namespace

@@ -207,6 +207,33 @@ TEST(AudioIo, NotANumber) {
   EXPECT_EQ(load(folder.path("b.wav")).samples[10], 0);
 }
 
+// A look ahead leaves what is read as it would have been, whatever its length, rate and channels.
+TEST(AudioIo, PreviewLeavesTheSoundWhole) {
+  test::TemporaryFolder folder;
+  for (const size_t frames : {size_t{0}, size_t{1}, size_t{700}, size_t{30000}}) {
+    const auto samples = tones(44100, 2, frames);
+    ASSERT_TRUE(save(folder.path("a.flac"), {.sample_rate = 44100, .channels = 2}, samples).ok());
+    const Sound whole = load(folder.path("a.flac"), {.sample_rate = 48000, .channels = 1});
+    for (const double seconds : {0.0, 0.1, 0.5, 100.0}) {
+      auto reader = AudioReader::open(folder.path("a.flac"));
+      ASSERT_TRUE(reader) << reader.status().message();
+      const auto preview = reader->preview(seconds, {.sample_rate = 16000, .channels = 1});
+      ASSERT_TRUE(preview) << preview.status().message();
+      const double length = std::min(seconds, static_cast<double>(frames) / 44100) * 16000;
+      EXPECT_NEAR(static_cast<double>(preview->size()), length, 2) << frames << " " << seconds;
+      ASSERT_TRUE(reader->ask({.sample_rate = 48000, .channels = 1}).ok());
+      std::vector<float> read(whole.samples.size() + 100);
+      const auto count = reader->read(read);
+      ASSERT_TRUE(count);
+      read.resize(*count);
+      EXPECT_EQ(read, whole.samples) << frames << " " << seconds;
+    }
+  }
+  auto reader = AudioReader::open(folder.path("a.flac"));
+  EXPECT_EQ(reader->preview(1, {.sample_rate = 1000000}).status().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(reader->preview(1, {.channels = 9}).status().code(), ErrorCode::invalid_argument);
+}
+
 TEST(AudioIo, Clipping) {
   test::TemporaryFolder folder;
   const std::vector<float> samples = {2.0f, 1.0f, -1.0f, -3.0f, 0.5f};

@@ -100,38 +100,47 @@ TEST(FusedKernels, AreForTheDefaultNetworksOnly) {
   EXPECT_FALSE(fused(wide));
 }
 
+// Training is chaotic: on one machine the loss after 33 steps moves by 6 % with the number of threads that add up libtorch's sums. So a short way at a small rate is
+// compared closely, and a longer one, with all that a training has, only by what it reaches.
 TEST(FusedKernels, TrainAPicture) {
   const Config config = colour_pyramid(40, 70);
   const at::Tensor picture = photo(40, 70, 3);
-  const auto trained = [&] {
+  const auto loss_of = [](const Fit::Numbers& n) { return n.bits / 2800 + 1000 * n.mse; };
+  const auto soft_loss = [&] {  // of the last three of eight steps, as training sees it: no weight is on a grid, whose choice jumps
     Fit fit(config, picture, {.weight = 1000});
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 8; ++i) {
+      if (i == 4) fit.refresh();
+      if (i == 5) fit.read();
+      fit.set({0.001, 0.001, 0.3, 1.5, 1000});
+      fit.soft_step();
+    }
+    return loss_of(fit.read());
+  };
+  const auto trained = [&](int steps, int hard_steps) {
+    Fit fit(config, picture, {.weight = 1000});
+    for (int i = 0; i < steps; ++i) {
       if (i % 5 == 4) fit.refresh();
       fit.set({0.01, 0.01, 0.3, 1.5, 1000});
       fit.soft_step();
     }
     fit.choose_shifts(false);
-    fit.forget_moments();
-    fit.start_best();
-    for (int i = 0; i < 3; ++i) {
-      fit.set({2e-4, 5e-4, 0.1, 1, 1000});
-      fit.hard_step();
+    if (hard_steps > 0) {
+      fit.forget_moments();
+      fit.start_best();
+      for (int i = 0; i < hard_steps; ++i) {
+        fit.set({2e-4, 5e-4, 0.1, 1, 1000});
+        fit.hard_step();
+      }
+      fit.restore_best();
     }
-    fit.restore_best();
-    const Fit::Numbers n = fit.evaluate();
-    return n.bits / 2800 + 1000 * n.mse;
+    return loss_of(fit.evaluate());
   };
-  const double before = [&] {
-    Fit fit(config, picture, {.weight = 1000});
-    fit.choose_shifts(false);
-    const Fit::Numbers n = fit.evaluate();
-    return n.bits / 2800 + 1000 * n.mse;
-  }();
-  const double stock = trained();
+  const double before = trained(0, 0), stock_near = soft_loss(), stock = trained(30, 3);
   const Emulated kernels;
-  const double own = trained();
-  EXPECT_LT(own, before);
-  EXPECT_NEAR(own / stock, 1, 0.02);  // sums in another order, 33 steps long
+  const double near = soft_loss(), own = trained(30, 3);
+  EXPECT_NEAR(near / stock_near, 1, 2e-3);  // sums in another order
+  EXPECT_LT(own, 0.8 * before);
+  EXPECT_NEAR(own / stock, 1, 0.15);
 }
 
 TEST(FusedKernels, SoftRoundingAndItsSlope) {
