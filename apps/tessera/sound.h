@@ -9,7 +9,15 @@
 #include "apps/tessera/options.h"
 #include "codec/tessera.h"
 
+namespace tessera::media {
+class AudioReader;
+}
+
 namespace tessera::cli {
+
+// Speech or not, by the first ten seconds of one channel, before they are read: the models for speech lose what lies above 12 kHz, and `sound` does not know
+// voices as well. Errors: those of AudioReader::preview().
+Result<SoundKind> kind_of(media::AudioReader& reader);
 
 // Errors: those of AudioReader and AudioEncoder, io, cancelled. Nothing is left of the output then.
 Status encode_sound(const Job& job, const EncodeOptions& options, const Progress& progress, Outcome& outcome);

@@ -33,7 +33,9 @@ Result<SoundTimes> time_sound(const std::string& file, double bit_rate, const Be
   AudioEncoderOptions encoding;
   const uint32_t channels = reader->source().channels == 1 ? 1 : 2;
   encoding.bit_rate = bit_rate;
-  encoding.model = options.model.empty() ? choose_audio_model(channels, bit_rate) : options.model;
+  const auto kind = options.model.empty() ? kind_of(*reader) : Result<SoundKind>(SoundKind::unknown);
+  if (!kind) return kind.status();
+  encoding.model = options.model.empty() ? choose_audio_model(channels, bit_rate, *kind) : options.model;
   encoding.channels = encoding.model.starts_with("speech") ? 1 : channels;
   encoding.weights_dir = options.common.weights_dir;
   encoding.effort = options.effort;

@@ -16,13 +16,6 @@ Status write_ready(AudioEncoder& encoder, media::av::Sink& sink) {
   return {};
 }
 
-// By what is heard first: the models for speech lose what lies above 12 kHz, and `sound` does not know voices as well.
-Result<SoundKind> kind_of(media::AudioReader& reader) {
-  const auto samples = reader.preview(10, {kSoundKindRate, 1});
-  if (!samples) return samples.status();
-  return sound_kind(*samples);
-}
-
 AudioEncoderOptions encoder_options(const EncodeOptions& options, const media::AudioProperties& source, SoundKind kind) {
   AudioEncoderOptions result;
   const uint32_t channels = source.channels == 1 ? 1 : 2;
@@ -41,12 +34,19 @@ AudioEncoderOptions encoder_options(const EncodeOptions& options, const media::A
 
 }  // namespace
 
+Result<SoundKind> kind_of(media::AudioReader& reader) {
+  if (reader.source().channels != 1) return SoundKind::unknown;
+  const auto samples = reader.preview(10, {kSoundKindRate, 1});
+  if (!samples) return samples.status();
+  return sound_kind(*samples);
+}
+
 Status encode_sound(const Job& job, const EncodeOptions& options, const Progress& progress, Outcome& outcome) {
   if (options.common.device != Device::cpu) return {ErrorCode::device, "sound is coded on the CPU only"};
   auto reader = media::AudioReader::open(job.input);
   if (!reader) return reader.status();
   SoundKind kind = SoundKind::unknown;
-  if (options.model.empty() && reader->source().channels == 1 && !options.low_delay) {  // who wants low delay does not wait for ten seconds
+  if (options.model.empty() && !options.low_delay) {  // who wants low delay does not wait for ten seconds
     const auto found = kind_of(*reader);
     if (!found) return found.status();
     kind = *found;
