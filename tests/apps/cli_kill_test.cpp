@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -112,6 +113,37 @@ TEST_F(CliKill, Decoding) {
   ASSERT_EQ(run_program({"decode", stream, out}).code, 0);
   const size_t video_size = size_of(out);
   kill_at_moments({"decode", stream, out, "--quiet"}, out, [&] { return size_of(out) == video_size; });
+}
+
+// A signal that can be handled leaves no temporary file either. The input never ends, so the program is always in the middle.
+TEST_F(CliKill, SignalsLeaveNothing) {
+  const std::string out = folder_.path("o.tsr"), frames = y4m(64, 48, 2);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const std::vector<std::string> words{TESSERA_PROGRAM, "encode", "-", out};
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
+    posix_spawn_file_actions_addclose(&actions, ends[1]);
+    pid_t child = 0;
+    ASSERT_EQ(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ASSERT_EQ(::write(ends[1], frames.data(), frames.size()), static_cast<ssize_t>(frames.size()));
+    const auto end = Clock::now() + std::chrono::seconds(60);
+    while (folder_.names().empty() && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(folder_.names().size(), 1u) << "the temporary file";
+    ::kill(child, number);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == number) << status;
+    EXPECT_TRUE(folder_.names().empty()) << folder_.names()[0];
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
 }
 
 }  // namespace
