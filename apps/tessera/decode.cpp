@@ -69,7 +69,8 @@ class DecodeWorker {
 int decode_command(const DecodeOptions& options) {
   const std::string extension = options.format.empty() ? "png" : options.format;
   auto jobs = plan_jobs(options.common.files, options.output.out_dir, extension, Direction::decode);
-  if (!jobs) return fail(jobs.status()), kExitUsage;
+  if (!jobs) return fail_usage(jobs.status());
+  if (const Status status = adopt_pipes(*jobs); !status.ok()) return fail_usage(status);
   for (Job& job : *jobs) {
     // The name that was given to an output presumes a picture, as long as nobody named one.
     const bool own_name = !options.output.out_dir.empty() || options.common.files.size() == 1;
