@@ -32,8 +32,9 @@ Result<std::unique_ptr<Sink>> Sink::open(const std::string& path) {
     return sink;
   }
   if (exists && ::access(path.c_str(), W_OK) != 0) return io_failure(path, "write", errno);
+  sink->path_ = followed(path);
   std::string temporary;
-  sink->fd_ = open_temporary(path, O_RDWR, temporary);
+  sink->fd_ = open_temporary(sink->path_, O_RDWR, temporary);
   if (sink->fd_ < 0) return io_failure(path, "create", errno);
   sink->temporary_ = std::move(temporary);
   if (exists) (void)::fchmod(sink->fd_, info.st_mode & 07777);  // as if it had been written in place

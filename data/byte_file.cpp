@@ -98,11 +98,12 @@ Status write_file(const std::string& path, std::span<const uint8_t> bytes) {
   if (path == kStandardStream || (exists && !S_ISREG(info.st_mode))) return write_directly(path, name, bytes);
   if (exists && ::access(path.c_str(), W_OK) != 0) return io_error("write", name, errno);
 
+  const std::string target = followed(path);
   std::string temporary;
-  Descriptor file(open_temporary(path, O_WRONLY, temporary));
+  Descriptor file(open_temporary(target, O_WRONLY, temporary));
   if (file.get() < 0) return io_error("create", name, errno);
   if (exists) (void)::fchmod(file.get(), info.st_mode & 07777);  // as if the file had been written in place
-  if (!write_all(file.get(), bytes) || file.close() != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!write_all(file.get(), bytes) || file.close() != 0 || ::rename(temporary.c_str(), target.c_str()) != 0) {
     const int error = errno;
     (void)::unlink(temporary.c_str());
     forget_temporary(temporary);

@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 
 namespace tessera::media {
@@ -35,10 +38,27 @@ void remember(const std::string& name) {
 
 }  // namespace
 
+std::string followed(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr int kLinks = 40;  // as the kernel
+  fs::path place = path;
+  std::error_code error;
+  for (int i = 0; i < kLinks; ++i) {
+    if (fs::symlink_status(place, error).type() != fs::file_type::symlink) return place.string();
+    const fs::path target = fs::read_symlink(place, error);
+    if (error) return path;
+    place = target.is_absolute() ? target : place.parent_path() / target;
+  }
+  return path;
+}
+
 int open_temporary(const std::string& path, int flags, std::string& temporary) {
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary = path + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    const std::string mark = ".part-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    // The longest of names leave no room for the mark.
+    const size_t slash = path.rfind('/'), name = slash == std::string::npos ? 0 : slash + 1;
+    temporary = path.substr(0, name + std::min(path.size() - name, NAME_MAX - mark.size())) + mark;
     remember(temporary);  // before it is there, as afterwards it may be too late
     if (ending) {
       forget_temporary(temporary);

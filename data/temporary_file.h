@@ -5,6 +5,10 @@
 
 namespace tessera::media {
 
+// Where `path` leads: a symbolic link is followed, also to a name that is not there yet, so that what replaces the file does not replace the link.
+// A loop of links is given back as it is.
+std::string followed(const std::string& path);
+
 // Creates a file beside `path` under a name that no other thread or process uses, with the access `flags` (O_WRONLY, O_RDWR).
 // Returns its descriptor, or -1 with errno. The name is remembered until forget_temporary(), so that remove_temporaries() finds it.
 int open_temporary(const std::string& path, int flags, std::string& temporary);

@@ -32,6 +32,11 @@ bool is_output_name(const std::string& path, Direction direction) {
   return direction == Direction::encode ? has_extension(path, "tsr") || is_matroska_stream(path) : !has_extension(path, "tsr");
 }
 
+// A descriptor is not a file that could be replaced by another.
+std::string output_name(const std::string& path) {
+  return path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1" ? kStandard : path;
+}
+
 Status usage(const std::string& text) { return {ErrorCode::invalid_argument, text}; }
 
 Status check(const std::vector<Job>& jobs) {
@@ -113,7 +118,7 @@ Result<std::vector<Job>> plan_jobs(const std::vector<std::string>& files, const 
                               ? kStandard
                               : (fs::path(file).parent_path() / renamed(file, extension)).string()});
   } else if (files.size() == 2 && is_output_name(files[1], direction)) {
-    jobs.push_back({files[0], files[1]});
+    jobs.push_back({files[0], output_name(files[1])});
   } else {
     const char* name = direction == Direction::encode ? "has to be a .tsr file" : "cannot be a .tsr file";
     return usage(files.empty() ? "no input file" : "several inputs need --out-dir (with one input, the output " + std::string(name) + ")");

@@ -54,6 +54,17 @@ TEST_F(CliSurroundings, OnlyOnePipe) {
   EXPECT_NE(text("err").find("several times"), std::string::npos) << text("err");
 }
 
+TEST_F(CliSurroundings, StandardOutputByItsName) {
+  write_photo(folder_.path("a.png"));
+  ASSERT_EQ(shell("$T encode a.png a.tsr && ln -s /dev/fd/1 out && ln -s other.tsr link.tsr"), 0);
+  EXPECT_EQ(shell("$T encode a.png /dev/stdout > b.tsr"), 0);
+  EXPECT_EQ(text("b.tsr"), text("a.tsr"));
+  EXPECT_EQ(shell("$T encode a.png /dev/fd/1 | cat > c.tsr"), 0);
+  EXPECT_EQ(text("c.tsr"), text("a.tsr"));
+  EXPECT_EQ(shell("$T decode a.tsr out --format ppm > a.ppm && [ -L out ] && $T decode a.tsr b.ppm && cmp a.ppm b.ppm"), 0);
+  EXPECT_EQ(shell("$T encode a.png link.tsr && [ -L link.tsr ] && cmp other.tsr a.tsr"), 0);
+}
+
 TEST_F(CliSurroundings, MessagesThatNobodyCanRead) {
   write_photo(folder_.path("a.png"));
   for (const std::string err : {"2>&-", "2>/dev/full"}) {

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "data/byte_file.h"
+#include "data/picture.h"
 #include "tests/data/temporary_folder.h"
 
 namespace tessera::media {
@@ -36,6 +38,31 @@ TEST(TemporaryFile, NamesAreItsOwn) {
     EXPECT_EQ(::unlink(name.c_str()), 0);
     forget_temporary(name);
   }
+}
+
+TEST(TemporaryFile, LinksAreFollowed) {
+  TemporaryFolder folder;
+  const auto link = [&](const std::string& target, const std::string& name) { EXPECT_EQ(::symlink(target.c_str(), folder.path(name).c_str()), 0); };
+  link("new", "a");
+  link(folder.path("a"), "b");
+  link("loop", "loop");
+  EXPECT_EQ(followed(folder.path("a")), folder.path("new"));
+  EXPECT_EQ(followed(folder.path("b")), folder.path("new"));
+  EXPECT_EQ(followed(folder.path("new")), folder.path("new"));
+  EXPECT_EQ(followed(folder.path("loop")), folder.path("loop"));
+  ASSERT_TRUE(write_file(folder.path("b"), Bytes{1, 2}).ok());
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"a", "b", "loop", "new"}));
+  EXPECT_EQ(*read_file(folder.path("new")), (Bytes{1, 2}));
+  EXPECT_EQ(followed(folder.path("a")), folder.path("new")) << "still a link";
+}
+
+TEST(TemporaryFile, NamesMayBeAsLongAsTheSystemAllows) {
+  TemporaryFolder folder;
+  const std::string name(255, 'x');
+  ASSERT_TRUE(write_file(folder.path(name), Bytes{3}).ok());
+  EXPECT_EQ(folder.names(), std::vector<std::string>{name});
+  EXPECT_FALSE(write_file(folder.path(name + "x"), Bytes{3}).ok());
+  EXPECT_EQ(folder.names().size(), 1u);
 }
 
 TEST(TemporaryFile, AFolderThatIsNotThereIsAnError) {
