@@ -128,7 +128,9 @@ void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
       ->transform(CLI::IsMember({"png", "jpg", "jpeg", "webp", "tif", "tiff", "ppm", "pgm", "bmp", "wav", "flac", "opus", "mp4", "m4a", "y4m", "mkv"}, CLI::ignore_case)
                   .description(""))
       ->type_name("EXT");
-  c->add_option("--max-pixels", o.max_pixels, "Refuse larger pictures (268435456)")->type_name("N");
+  c->add_option("--max-pixels", o.max_pixels, "Refuse larger pictures (268435456)")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40).description(""))
+      ->type_name("N");
   c->add_option("--max-memory", o.max_memory_mib, "Refuse streams that need more memory, in MiB (8192)")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40).description(""))
       ->type_name("MIB");
@@ -185,7 +187,9 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
   c->add_option("--parallel", o.parallel, "Also code so many pictures at once, and print how many a second (1)")
       ->check(CLI::Range(1, 64).description(""))
       ->type_name("N");
-  c->add_option("--frames", o.frames, "Video: at most so many frames; 0: all (0)")->type_name("N");
+  c->add_option("--frames", o.frames, "Video: at most so many frames; 0: all (0)")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 40).description(""))
+      ->type_name("N");
   c->add_option("--model", o.model, "Model (still; sound: speech, speech-hq or sound; video: motion-lite or motion)")->type_name("NAME");
   c->add_option("--effort", o.effort, "0 to 9 (5)")->check(CLI::Range(0, 9).description(""))->type_name("N");
   add_json(*c, o.common);

@@ -1,4 +1,5 @@
 // `tessera encode`: pictures, sound or video in, streams out.
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -122,9 +123,13 @@ int encode_command(const EncodeOptions& options) {
   if (!jobs) return fail_usage(jobs.status());
   if (const Status status = adopt_pipes(*jobs); !status.ok()) return fail_usage(status);
   if (const Status status = prepare_folder(options.output.out_dir); !status.ok()) return fail(status);
-  // Training may take an hour: the first interruption ends it, and what there is becomes the stream.
+  // Training may take an hour: the first interruption ends it, and what there is becomes the stream. Sound is fitted without asking.
+  const auto is_picture = [](const Job& job) {
+    const auto type = type_of_input(job.input);
+    return type && *type == MediaType::picture;
+  };
   std::optional<InterruptGuard> guard;
-  if (options.model.starts_with("overfit") || options.model == "bayes") guard.emplace();
+  if (options.model.starts_with("overfit") || (options.model == "bayes" && std::any_of(jobs->begin(), jobs->end(), is_picture))) guard.emplace();
   return run_batch(*jobs, options.common, [&](int threads, Progress progress, Note note) {
     return EncodeWorker(options, threads, std::move(progress), std::move(note));
   });

@@ -50,7 +50,9 @@ TEST(CliUsage, WrongCommandLinesGiveOneSentenceAndCode2) {
       {"decode", folder.path("x.tsr"), folder.path("y.tsr")},
       {"decode", folder.path("x.tsr"), folder.path("y.gif")},
       {"decode", folder.path("x.tsr"), "--format", "gif"},
+      {"decode", folder.path("x.tsr"), "--max-pixels", "-1"},
       {"bench", a, "--repeat", "0"},
+      {"bench", a, "--frames", "-1"},
       {"info"},
       {"verify"},
   };
