@@ -46,10 +46,10 @@ void add_quiet(CLI::App& command, Common& common) {
   command.add_flag("--quiet", common.quiet, "Print errors only");
 }
 
-void add_output(CLI::App& command, Output& output, bool& overwrite) {
+void add_output(CLI::App& command, Output& output, const char* force_help) {
   command.add_option("--out-dir", output.out_dir, "Folder for the outputs: every FILE is an input")
       ->type_name("DIR");
-  auto* force = command.add_flag("-y,--force", overwrite, "Overwrite existing outputs (the default)");
+  auto* force = command.add_flag("-y,--force", output.overwrite, force_help);
   command.add_flag("-n,--no-overwrite", output.keep_existing, "Fail where an output exists")->excludes(force);
 }
 
@@ -77,7 +77,7 @@ double bit_rate_of(const std::string& text, const char* option = "--bitrate") {
   return value;
 }
 
-void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
+void add_encode(CLI::App& app, EncodeOptions& o, int& code) {
   auto* c = app.add_subcommand("encode", "Encode pictures (PNG, JPEG, WebP, TIFF, PPM, BMP), sound and video (what FFmpeg reads) to .tsr streams");
   add_files(*c, o.common, "IN [OUT.tsr], or IN... with --out-dir; - for a standard stream");
   auto* quality = c->add_option("-q,--quality", o.quality, "0 (smallest) to 63 (best) (32)")
@@ -114,13 +114,13 @@ void add_encode(CLI::App& app, EncodeOptions& o, bool& overwrite, int& code) {
   c->add_option("--tile", o.tile, "Tile side in pixels, a multiple of 64; 0: chosen by the size (0)")
       ->type_name("N");
   c->add_flag_callback("--no-checksum", [&o] { o.checksum = false; }, "Do not store a checksum of the symbols");
-  add_output(*c, o.output, overwrite);
+  add_output(*c, o.output, "Overwrite existing outputs (the default)");
   add_machine(*c, o.common);
   add_quiet(*c, o.common);
   c->callback([&] { code = encode_command(o); });
 }
 
-void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
+void add_decode(CLI::App& app, DecodeOptions& o, int& code) {
   auto* c = app.add_subcommand("decode", "Decode .tsr streams to pictures, sound and video");
   add_files(*c, o.common, "IN.tsr [OUT], or IN.tsr... with --out-dir; - for a standard stream");
   c->add_option("--format", o.format,
@@ -138,7 +138,7 @@ void add_decode(CLI::App& app, DecodeOptions& o, bool& overwrite, int& code) {
       ->check(within(0, 1e9))
       ->type_name("S");
   c->add_flag_callback("--no-sound", [&o] { o.sound = false; }, "Video: without its sound");
-  add_output(*c, o.output, overwrite);
+  add_output(*c, o.output, "Overwrite existing outputs (the default for those that are named, or in --out-dir)");
   add_machine(*c, o.common);
   add_quiet(*c, o.common);
   c->callback([&] { code = decode_command(o); });
@@ -223,14 +223,13 @@ int parse_and_run(int argc, const char* const* argv) {
   app.fallthrough(false);
 
   int code = kExitOk;
-  bool overwrite = true;
   EncodeOptions encode;
   DecodeOptions decode;
   InfoOptions info;
   Common verify, models;
   BenchOptions bench;
-  add_encode(app, encode, overwrite, code);
-  add_decode(app, decode, overwrite, code);
+  add_encode(app, encode, code);
+  add_decode(app, decode, code);
   add_info(app, info, code);
   add_verify(app, verify, code);
   add_models(app, models, code);
