@@ -12,6 +12,7 @@
 #include "apps/tessera/jobs.h"
 #include "apps/tessera/media_kind.h"
 #include "apps/tessera/message.h"
+#include "apps/tessera/model_media.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/psnr.h"
 #include "apps/tessera/sound.h"
@@ -126,7 +127,7 @@ void bench_sound(const std::vector<std::string>& files, const BenchOptions& opti
     for (const std::string& file : files) {
       const auto row = time_sound(file, rate, options);
       if (!row) {
-        const int failed = fail(named(file, row.status()));
+        const int failed = fail(named(file, explained(row.status(), MediaType::sound, options.model, options.common.weights_dir)));
         if (code == kExitOk) code = failed;
         continue;
       }
@@ -189,7 +190,7 @@ void bench_video(const std::vector<std::string>& files, const BenchOptions& opti
     for (const std::string& file : files) {
       const auto row = time_video(file, point.quality, point.bit_rate, options);
       if (!row) {
-        const int failed = fail(named(file, row.status()));
+        const int failed = fail(named(file, explained(row.status(), MediaType::video, options.model, options.common.weights_dir)));
         if (code == kExitOk) code = failed;
         continue;
       }
@@ -245,7 +246,7 @@ int bench_command(const BenchOptions& options) {
     encoder_options.effort = options.effort;
     encoder_options.weights_dir = options.common.weights_dir;
     auto encoder = ImageEncoder::create(encoder_options);
-    if (!encoder) return fail(encoder.status());
+    if (!encoder) return fail(explained(encoder.status(), MediaType::picture, options.model, options.common.weights_dir));
     for (const std::string& file : pictures) {
       const Status status = named(file, bench_file(file, quality, options, *encoder, *decoder, encoder_options, decoder_options, list));
       if (status.ok()) continue;

@@ -7,6 +7,7 @@
 #include "apps/tessera/convert.h"
 #include "apps/tessera/interrupt.h"
 #include "apps/tessera/media_kind.h"
+#include "apps/tessera/model_media.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/video.h"
 #include "data/byte_file.h"
@@ -29,24 +30,6 @@ EncoderOptions encoder_options(const EncodeOptions& options, int threads, Progre
   result.weights_dir = options.common.weights_dir;
   result.progress = std::move(progress);
   return result;
-}
-
-const char* media_name(const std::string& media) { return media == "image" ? "pictures" : media == "audio" ? "sound" : "video"; }
-
-// A model that is there, but for another kind of medium, deserves another sentence than one that is not there.
-Status explained(const Status& status, MediaType type, const EncodeOptions& options) {
-  if (status.code() != ErrorCode::model_missing || options.model.empty()) return status;
-  std::string media = options.model == "overfit" ? "image" : options.model == "overfit-video" ? "video" : "";
-  if (media.empty()) {
-    const auto models = list_models(options.common.weights_dir);
-    if (!models) return status;
-    for (const ModelInfo& model : *models) {
-      if (model.name == options.model) media = model.media;
-    }
-  }
-  const std::string wanted = type == MediaType::picture ? "image" : type == MediaType::sound ? "audio" : "video";
-  if (media.empty() || media == wanted) return status;
-  return {ErrorCode::invalid_argument, fmt::format("model \"{}\" codes {}, not {}", options.model, media_name(media), media_name(wanted))};
 }
 
 // What was asked for and cannot be had.
@@ -76,7 +59,7 @@ class EncodeWorker {
     if (kind != MediaType::video && is_matroska_stream(job.output)) {
       return {ErrorCode::invalid_argument, job.output + ": Matroska holds video only; the output has to be a .tsr file"};
     }
-    return explained(encode(job, kind, outcome), kind, options_);
+    return explained(encode(job, kind, outcome), kind, options_.model, options_.common.weights_dir);
   }
 
  private:

@@ -205,6 +205,8 @@ TEST_F(CliSound, WrongOptionsAndInputs) {
   const Outcome picture_model = run({"encode", write_photo(folder_.path("p.png")), out, "--model", "speech"});
   EXPECT_EQ(picture_model.code, 18);
   EXPECT_NE(picture_model.err.find("codes sound, not pictures"), std::string::npos) << picture_model.err;
+  fails({"bench", in, "--model", "overfit"}, 18);
+  fails({"bench", folder_.path("p.png"), "--model", "speech"}, 18);
   fails({"encode", in, out, "--device", "cuda"}, 17);
   fails({"encode", write_photo(folder_.path("p.png")), out, "--bitrate", "6k"}, 18);
   fails({"encode", write_photo(folder_.path("p.png")), out, "--low-delay"}, 18);
