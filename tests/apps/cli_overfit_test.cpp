@@ -102,5 +102,17 @@ TEST(CliOverfit, AnInterruptionEndsTheTrainingNotTheStream) {
   }
 }
 
+// A rate that no quality reaches.
+TEST(CliRate, TheLineAtTheEndSaysThatTheModelCannot) {
+  TemporaryFolder folder;
+  const std::string in = write_photo(folder.path("a.png")), stream = folder.path("a.tsr");
+  for (const auto& [rate, words] : {std::pair{"0.001", "quality 0, the smallest that the model can"}, {"48", "quality 63, the best that the model can"}}) {
+    const Outcome outcome = run_program({"encode", in, stream, "--bpp", rate});
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(run_program({"encode", in, stream, "-q", "0"}).err.find("the smallest"), std::string::npos) << "nobody asked for a rate";
+}
+
 }  // namespace
 }  // namespace tessera::test
