@@ -25,8 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 // Rates of learning: the first phase's falls to 0.02 of its start, the second's to 0.1 (overfit_schedule.h). A larger
 // rate of the second phase lets latents wander over the edges of rounding and back.
-// Few steps have to be long ones; C3 takes 0.01 for 100 000.
-double soft_rate(int64_t steps) { return std::clamp(0.05 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
+// Few steps have to be long ones; C3 takes 0.01 for 100 000. Half of this cost 2 % of the bits at 16 000 steps (docs/results/overfit.md).
+double soft_rate(int64_t steps) { return std::clamp(0.1 * std::pow(1500.0 / static_cast<double>(steps), 0.35), 0.01, 0.05); }
 // Of the weights.
 double soft_weight_rate(int64_t steps) { return 0.025 * std::min(1.0, std::pow(1500.0 / static_cast<double>(steps), 0.2)); }
 // Steps from one turn of the weights' bases to the next (soap.h): the longer the training, the slower they change, and a GPU has to wait for each.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -62,11 +63,22 @@ uint32_t checksum_of(const at::Tensor& vectors, const at::Tensor& z, const at::T
   return bitstream::crc32c(raw(y), bitstream::crc32c(raw(z), before));
 }
 
-void check_range(const at::Tensor& symbols, int32_t most, const char* what) {
-  if (!kChecks) return;
+// The largest magnitude. Refuses what lies outside of +-most.
+int32_t check_range(const at::Tensor& symbols, int32_t most, const char* what) {
+  // Without a way out of the loop, which vectorises.
+  int32_t lowest = 0, highest = 0;
   for (const int32_t s : integers(symbols)) {
-    if (s < -most || s > most) corrupt(std::string(what) + " is out of range");
+    lowest = std::min(lowest, s);
+    highest = std::max(highest, s);
   }
+  if (kChecks && (lowest < -most || highest > most)) corrupt(std::string(what) + " is out of range");
+  return std::max(highest, -std::max(lowest, -INT32_MAX));
+}
+
+// As real numbers on the device. To a GPU they travel as bytes where they fit, which a frame's nearly always do: a fourth of the way.
+at::Tensor to_device(const at::Tensor& symbols, int32_t magnitude, const at::TensorOptions& real) {
+  if (real.device().is_cpu() || magnitude > INT8_MAX) return symbols.to(real);
+  return symbols.to(at::kChar).to(real.device()).to(real);
 }
 
 void get(const entropy::CdfTable& table, const at::Tensor& rows, entropy::RangeDecoder& coder, at::Tensor& symbols, const char* what) {
@@ -156,6 +168,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     check_range(z, TemporalPrior::kHyperMax, "a hyperlatent");
   }
   at::Tensor moved, rows_y;
+  int32_t magnitude = 0;  // of the latents
   {
     const Stopwatch watch(report.seconds_network);
     moved = moves ? net.moved_state(before, out.vectors) : before;
@@ -179,7 +192,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
       get(model.latent_table, rows_y, coder, y, "latents");
     }
     if (!coder.at_end()) corrupt("a frame's symbols do not end where they should");
-    check_range(y, kLatentMax, "a latent");
+    magnitude = check_range(y, kLatentMax, "a latent");
     out.checksum = checksum_of(components, z, y);
     if (parsed->checksum) {
       if (kChecks && *parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
@@ -190,7 +203,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     report.symbols_skipped += static_cast<size_t>(y.numel()) - coded;
   }
   const Stopwatch watch(report.seconds_network);
-  out.latents = y.to(real);
+  out.latents = to_device(y, magnitude, real);
   const at::Tensor news = moves ? components.to(real) : at::zeros({1, h, w, kVectorComponents}, real);
   out.state = prior.next_state(out.feature, moved, out.latents, news, Mode::quantised);
   return out;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "entropy/rans_kernels.h"
 #include "entropy/raw_bits.h"
 
 namespace tessera::entropy {
@@ -59,13 +60,50 @@ Found find(const DecodeView& view, size_t row, uint32_t slot) {
   return {index, starts[index] & 0xffff, starts[index] >> 16};
 }
 
+// Where everything is skipped, and right to be. The loop vectorises.
+constexpr size_t kRun = 16;
+bool skipped(std::span<const uint8_t, kRun> rows, std::span<const int32_t, kRun> symbols, int skip_below) {
+  uint8_t highest = 0;
+  int32_t bits = 0;
+  for (size_t k = 0; k < kRun; ++k) {
+    highest = std::max(highest, rows[k]);
+    bits |= symbols[k];
+  }
+  return highest < skip_below && bits == 0;
+}
+
+// Symbols with rows that are all coded.
+bool get_coded(const DecodeView& view, std::span<const uint8_t> rows, RangeDecoder& coder, int32_t* symbols) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int row = rows[i];
+    if (row >= view.rows) return false;
+    const Found found = find(view, static_cast<size_t>(row), coder.slot(view.precision));
+    coder.advance(found.start, found.frequency, view.precision);
+    const int64_t support = view.entries[row] - 1;
+    int64_t symbol = int64_t{view.min_symbol[row]} + found.index;
+    if (found.index == support) {
+      uint64_t code = 0;
+      if (!get_escape(coder, code)) return false;
+      symbol = code_to_escape(code, view.min_symbol[row], support);
+      using Limits = std::numeric_limits<int32_t>;
+      if (symbol < Limits::min() || symbol > Limits::max()) return false;
+    }
+    symbols[i] = static_cast<int32_t>(symbol);
+  }
+  return true;
+}
+
 }  // namespace
 
 void put_symbols(const CdfTable& table, std::span<const int32_t> symbols, std::span<const uint8_t> rows, RangeEncoder& coder) {
   if (symbols.size() != rows.size()) throw std::invalid_argument("put_symbols: as many rows as symbols are needed");
+  const int skip = table.skip_below();
   for (size_t i = 0; i < symbols.size(); ++i) {
+    // Most positions of large frames are skipped, and lie together.
+    while (i + kRun <= symbols.size() && skipped(rows.subspan(i).first<kRun>(), symbols.subspan(i).first<kRun>(), skip)) i += kRun;
+    if (i == symbols.size()) break;
     const int row = rows[i];
-    if (row < table.skip_below()) {
+    if (row < skip) {
       if (symbols[i] != 0) throw std::invalid_argument("put_symbols: a skipped symbol is not 0");
       continue;
     }
@@ -81,25 +119,21 @@ void put_symbols(const CdfTable& table, std::span<const int32_t> symbols, std::s
 bool get_symbols(const CdfTable& table, std::span<const uint8_t> rows, RangeDecoder& coder, std::span<int32_t> symbols) {
   if (symbols.size() != rows.size()) throw std::invalid_argument("get_symbols: as many rows as symbols are needed");
   const DecodeView view = table.decode_view();
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const int row = rows[i];
-    if (row < table.skip_below()) {
-      symbols[i] = 0;
-      continue;
-    }
-    if (row >= view.rows) return false;
-    const Found found = find(view, static_cast<size_t>(row), coder.slot(view.precision));
-    coder.advance(found.start, found.frequency, view.precision);
-    const int64_t support = view.entries[row] - 1;
-    int64_t symbol = int64_t{view.min_symbol[row]} + found.index;
-    if (found.index == support) {
-      uint64_t code = 0;
-      if (!get_escape(coder, code)) return false;
-      symbol = code_to_escape(code, view.min_symbol[row], support);
-      using Limits = std::numeric_limits<int32_t>;
-      if (symbol < Limits::min() || symbol > Limits::max()) return false;
-    }
-    symbols[i] = static_cast<int32_t>(symbol);
+  const int skip = table.skip_below();
+  if (skip == 0) return get_coded(view, rows, coder, symbols.data());
+  if (skip == kMaxRows) {  // nothing is coded, and the skipping kernels compare 8-bit numbers
+    std::fill(symbols.begin(), symbols.end(), 0);
+    return true;
+  }
+  // As in rans_decode.cpp: skipped positions are taken out, chunk by chunk, and put back.
+  const detail::Skipping skipping = detail::skipping();
+  uint8_t coded_rows[detail::kChunk + 64];
+  int32_t coded[detail::kChunk + 64];
+  for (size_t at = 0; at < rows.size();) {
+    const detail::Compaction found = skipping.compact(rows.subspan(at), skip, coded_rows, detail::kChunk);
+    if (!get_coded(view, {coded_rows, found.coded}, coder, coded)) return false;
+    skipping.expand(rows.subspan(at).first(found.consumed), skip, coded, symbols.data() + at);
+    at += found.consumed;
   }
   return true;
 }

@@ -215,6 +215,11 @@ class Decoder {
 
 }  // namespace
 
+detail::Skipping detail::skipping() {
+  const Kernels kernels = kernels_for(simd_level());
+  return {kernels.compact, kernels.expand};
+}
+
 Simd simd_level(Simd wanted) { return std::min({wanted, supported(), environment_cap()}); }
 
 DecodeError decode(const CdfTable& table, std::span<const uint8_t> data, std::span<const uint8_t> rows,

@@ -85,6 +85,13 @@ void expand_symbols_scalar(std::span<const uint8_t> rows, int skip_below, const 
 void expand_symbols_avx2(std::span<const uint8_t> rows, int skip_below, const int32_t* coded, int32_t* out);
 void expand_symbols_avx512(std::span<const uint8_t> rows, int skip_below, const int32_t* coded, int32_t* out);
 
+// The two for the processor, capped by TESSERA_SIMD.
+struct Skipping {
+  CompactRows compact;
+  ExpandSymbols expand;
+};
+Skipping skipping();
+
 struct Kernels {
   Kernel lanes_1;
   Kernel lanes_4;

@@ -1,6 +1,6 @@
 // What a GPU computes in one pass each while an overfitted network is trained: some 70 launches a step instead of a thousand, and no copies of windows.
 //
-// The launchers are plain functions behind pointers: a build with CUDA fills them in (models/cuda/fit_register.cpp), everything else trains by
+// The launchers are plain functions behind pointers: a build with CUDA fills them in (models/cuda/register.cpp), everything else trains by
 // libtorch's operators. All pointers are to device memory, float32, dense. Weights and their gradients lie as in network.h's flat order:
 // "context" is the run of the four kContext parts, "synthesis" the run from kUpsampling to kSynthesisBias.
 // Sums over latents or pixels are left as FitKernels::blocks partial rows, added by reduce() in a fixed order. Gradients that flow to a latent from its

@@ -32,6 +32,19 @@ TEST(Crc, HardwareAndTablesAgreeAtEveryLengthAndAlignment) {
   }
 }
 
+// Long data runs in three parts side by side: around their ends, and many of them.
+TEST(Crc, HardwareAndTablesAgreeOnLongData) {
+  std::mt19937 random(5);
+  const auto bytes = test::random_bytes(random, 70000);
+  const std::span<const uint8_t> all(bytes);
+  for (const size_t parts : {1u, 2u, 3u, 6u, 9u, 30u}) {
+    for (size_t count = 2048 * parts - 9; count < 2048 * parts + 10; ++count) {
+      const uint32_t before = static_cast<uint32_t>(random());
+      EXPECT_EQ(crc32c(all.subspan(count % 7, count), before), crc32c_portable(all.subspan(count % 7, count), before)) << count;
+    }
+  }
+}
+
 TEST(Crc, GoesOnFromAPreviousPart) {
   std::mt19937 random(2);
   const auto bytes = test::random_bytes(random, 100);

@@ -92,6 +92,29 @@ TEST(Overfit, StepsOverrideTheEffort) {
   EXPECT_EQ(ImageEncoder::create(few).status().code(), ErrorCode::invalid_argument);
 }
 
+TEST(Overfit, AScheduleForTrials) {
+  const auto shipped = overfit_schedule("");
+  ASSERT_TRUE(shipped);
+  const auto changed = overfit_schedule("latents=0.5,hard_share=0.3");
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->latents, 0.5);
+  EXPECT_EQ(changed->hard_share, 0.3);
+  EXPECT_EQ(changed->cold, shipped->cold);
+  for (const char* bad : {"latent=1", "latents", "latents=", "latents=0", "latents=-1", "latents=x", "latents=nan", "latents=1e9", "hard_share=1", "latents=1;cold=1", ","}) {
+    EXPECT_FALSE(overfit_schedule(bad)) << bad;
+    EncoderOptions options = overfit();
+    options.fit_schedule = bad;
+    EXPECT_EQ(ImageEncoder::create(options).status().code(), ErrorCode::invalid_argument) << bad;
+  }
+  const Picture picture = photo(48, 48);
+  EncoderOptions usual = overfit(32, 1), said = usual, other = usual;
+  said.fit_schedule = "latents=1";
+  other.fit_schedule = "latents=0.5";
+  const Bytes stream = encoded(picture, usual);
+  EXPECT_EQ(encoded(picture, said), stream);
+  EXPECT_NE(encoded(picture, other), stream);
+}
+
 TEST(Overfit, AimsAtARate) {
   const Picture picture = photo(128, 128);
   for (const double bpp : {0.8, 1.5}) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bitstream/bytes.h"
 #include "bitstream/file.h"
@@ -161,6 +162,8 @@ TEST(OverfitVideo, MistakesOfTheCallerAreNamed) {
   EXPECT_EQ(code([](VideoEncoderOptions& o) { o.bit_rate = 1e5; }), ErrorCode::invalid_argument);
   EXPECT_EQ(code([](VideoEncoderOptions& o) { o.keyint = 256; }), ErrorCode::invalid_argument);
   EXPECT_EQ(code([](VideoEncoderOptions& o) { o.fit_steps = -1; }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code([](VideoEncoderOptions& o) { o.fit_rate = 0; }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code([](VideoEncoderOptions& o) { o.fit_rate = std::nan(""); }), ErrorCode::invalid_argument);
   const Clip clip = moving_clip(16, 16, 1);
   VideoEncoderOptions options = fitted();
   options.format = clip.format;

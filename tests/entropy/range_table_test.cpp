@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include "tests/entropy/test_tables.h"
@@ -69,6 +71,53 @@ TEST(RangeTable, NarrowAndWideRows) {
     ASSERT_TRUE(get_symbols(table, rows, decoder, back));
     EXPECT_TRUE(decoder.at_end());
     EXPECT_EQ(back, symbols);
+  }
+}
+
+// Runs of skipped positions and runs of coded ones, beyond the decoder's chunks, at every level of instructions.
+TEST(RangeTable, LongRunsAreSkipped) {
+  std::mt19937_64 rng(4);
+  for (const int skip_below : {0, 1, 7, 40}) {
+    const CdfTable table = test::mixed_table(rng, 12, 40, skip_below);
+    for (const size_t n : {15u, 16u, 17u, 4096u, 4097u, 30000u}) {
+      std::vector<uint8_t> rows(n);
+      for (size_t i = 0; i < n;) {
+        const bool coded = rng() % 3 == 0;
+        for (size_t run = 1 + rng() % (coded ? 6000 : 300); run > 0 && i < n; --run, ++i) {
+          rows[i] = static_cast<uint8_t>(coded ? rng() % 40 : rng() % static_cast<size_t>(std::max(1, skip_below)));
+        }
+      }
+      const auto symbols = random_symbols(table, rows, rng);
+      RangeEncoder encoder;
+      put_symbols(table, symbols, rows, encoder);
+      const std::vector<std::byte> bytes = encoder.finish();
+      for (const char* level : {"scalar", "avx2", "avx512"}) {
+        setenv("TESSERA_SIMD", level, 1);
+        RangeDecoder decoder(bytes);
+        std::vector<int32_t> back(n, 77);
+        EXPECT_TRUE(get_symbols(table, rows, decoder, back)) << level;
+        EXPECT_TRUE(decoder.at_end()) << level;
+        EXPECT_EQ(back, symbols) << level << " " << skip_below << " " << n;
+      }
+      unsetenv("TESSERA_SIMD");
+    }
+  }
+}
+
+// A skipped symbol that is not 0 is noticed wherever it lies; nothing is coded where every row is skipped.
+TEST(RangeTable, SkippedSymbolsAreZero) {
+  std::mt19937_64 rng(5);
+  const CdfTable table = test::mixed_table(rng, 12, 40, 40);
+  const std::vector<uint8_t> rows(100, 3);
+  std::vector<int32_t> symbols(100, 0);
+  RangeEncoder encoder;
+  put_symbols(table, symbols, rows, encoder);
+  EXPECT_TRUE(encoder.finish().empty());
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    std::vector<int32_t> wrong = symbols;
+    wrong[i] = i % 2 == 0 ? 1 : std::numeric_limits<int32_t>::min();
+    RangeEncoder refusing;
+    EXPECT_THROW(put_symbols(table, wrong, rows, refusing), std::invalid_argument) << i;
   }
 }
 
