@@ -4,29 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include "data/av_error.h"
 #include "data/byte_file.h"
+#include "data/temporary_file.h"
 
 namespace tessera::media::av {
-namespace {
-
-// Opened exclusively: a clash with another thread or process is only a retry.
-int open_beside(const std::string& path, std::string& temporary) {
-  static std::atomic<unsigned> counter{0};
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary = path + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-    const int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0 || errno != EEXIST) return fd;
-  }
-  return -1;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Sink>> Sink::open(const std::string& path) {
   std::unique_ptr<Sink> sink(new Sink);
@@ -47,8 +32,9 @@ Result<std::unique_ptr<Sink>> Sink::open(const std::string& path) {
     return sink;
   }
   if (exists && ::access(path.c_str(), W_OK) != 0) return io_failure(path, "write", errno);
+  sink->path_ = followed(path);
   std::string temporary;
-  sink->fd_ = open_beside(path, temporary);
+  sink->fd_ = open_temporary(sink->path_, O_RDWR, temporary);
   if (sink->fd_ < 0) return io_failure(path, "create", errno);
   sink->temporary_ = std::move(temporary);
   if (exists) (void)::fchmod(sink->fd_, info.st_mode & 07777);  // as if it had been written in place
@@ -57,7 +43,9 @@ Result<std::unique_ptr<Sink>> Sink::open(const std::string& path) {
 
 Sink::~Sink() {
   if (owned_ && fd_ >= 0) ::close(fd_);
-  if (!temporary_.empty()) (void)::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  (void)::unlink(temporary_.c_str());
+  forget_temporary(temporary_);
 }
 
 bool Sink::fail(int error) {
@@ -90,6 +78,7 @@ Status Sink::finish() {
   if (!temporary_.empty()) {
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) (void)fail(errno);
     TESSERA_RETURN_IF_ERROR(status());
+    forget_temporary(temporary_);
     temporary_.clear();
   }
   return {};
@@ -97,7 +86,9 @@ Status Sink::finish() {
 
 void Sink::keep() {
   if (owned_ && fd_ >= 0) (void)::close(std::exchange(fd_, -1));
-  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) == 0) temporary_.clear();
+  if (temporary_.empty() || ::rename(temporary_.c_str(), path_.c_str()) != 0) return;
+  forget_temporary(temporary_);
+  temporary_.clear();
 }
 
 }  // namespace tessera::media::av

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "data/standard_input.h"
+#include "data/temporary_file.h"
 
 namespace tessera::media {
 namespace {
@@ -60,18 +60,6 @@ Status write_directly(const std::string& path, const std::string& name, std::spa
   return {};
 }
 
-// A name beside the target that no other thread or process uses; opened exclusively, so a clash is only a
-// retry.
-int open_temporary(const std::string& path, std::string& temporary) {
-  static std::atomic<unsigned> counter{0};
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary = path + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0 || errno != EEXIST) return fd;
-  }
-  return -1;
-}
-
 }  // namespace
 
 Result<std::vector<uint8_t>> read_file(const std::string& path, uint64_t max_bytes) {
@@ -110,15 +98,18 @@ Status write_file(const std::string& path, std::span<const uint8_t> bytes) {
   if (path == kStandardStream || (exists && !S_ISREG(info.st_mode))) return write_directly(path, name, bytes);
   if (exists && ::access(path.c_str(), W_OK) != 0) return io_error("write", name, errno);
 
+  const std::string target = followed(path);
   std::string temporary;
-  Descriptor file(open_temporary(path, temporary));
+  Descriptor file(open_temporary(target, O_WRONLY, temporary));
   if (file.get() < 0) return io_error("create", name, errno);
   if (exists) (void)::fchmod(file.get(), info.st_mode & 07777);  // as if the file had been written in place
-  if (!write_all(file.get(), bytes) || file.close() != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!write_all(file.get(), bytes) || file.close() != 0 || ::rename(temporary.c_str(), target.c_str()) != 0) {
     const int error = errno;
     (void)::unlink(temporary.c_str());
+    forget_temporary(temporary);
     return io_error("write", name, error);
   }
+  forget_temporary(temporary);
   return {};
 }
 

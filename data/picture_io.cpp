@@ -118,6 +118,7 @@ Result<Picture> decode_picture(std::span<const uint8_t> file, const ReadLimits& 
   if (!size) return {ErrorCode::corrupt, name + " header is malformed or cut off"};
   TESSERA_RETURN_IF_ERROR(check_size(*size, limits));
   if (!looks_complete(file, *format)) return {ErrorCode::truncated, name + " file ends too early"};
+  if (*format == PictureFormat::webp && webp_animated(file)) return {ErrorCode::unsupported, "animated WebP cannot be read"};
   // Found out here, because the library below would print its own message.
   if (*format == PictureFormat::png && !png_intact(file)) {
     return {ErrorCode::corrupt, "a checksum in the PNG file is wrong"};

@@ -8,7 +8,7 @@ namespace tessera::media {
 namespace {
 
 constexpr size_t kRiffHeader = 12;
-constexpr uint32_t kIcc = 0x20, kAlpha = 0x10, kExif = 0x08, kXmp = 0x04;  // bits of VP8X
+constexpr uint32_t kIcc = 0x20, kAlpha = 0x10, kExif = 0x08, kXmp = 0x04, kAnimation = 0x02;  // bits of VP8X
 
 // Calls visit(type, data) for each whole chunk.
 template <class Visit>
@@ -89,6 +89,14 @@ bool webp_complete(std::span<const uint8_t> file) {
   in.take(4);
   const uint64_t size = in.u32();
   return in.ok() && size + 8 <= file.size();
+}
+
+bool webp_animated(std::span<const uint8_t> file) {
+  bool animated = false;
+  for_each_chunk(file, [&](std::string_view type, std::span<const uint8_t> data) {
+    if (type == "VP8X" && !data.empty()) animated = (data[0] & kAnimation) != 0;
+  });
+  return animated;
 }
 
 PictureMetadata webp_metadata(std::span<const uint8_t> file) {

@@ -12,6 +12,7 @@ namespace tessera::media {
 
 std::optional<ClaimedSize> webp_size(std::span<const uint8_t> file);
 bool webp_complete(std::span<const uint8_t> file);             // the RIFF size fits into the file
+bool webp_animated(std::span<const uint8_t> file);             // more than one picture
 PictureMetadata webp_metadata(std::span<const uint8_t> file);  // malformed chunks count as absent
 
 // Turns a simple lossless file into an extended one (VP8X) with metadata.

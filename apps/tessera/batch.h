@@ -16,6 +16,7 @@
 
 #include "apps/tessera/exit_codes.h"
 #include "apps/tessera/jobs.h"
+#include "apps/tessera/message.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/progress.h"
 #include "apps/tessera/workers.h"
@@ -42,12 +43,13 @@ inline std::string rate_text(uint64_t bytes, uint64_t pixels, double duration, d
     return fmt::format("{:.1f} kbit/s, {:.1f} frames/s", 8e-3 * static_cast<double>(bytes) / duration, static_cast<double>(frames) / std::max(seconds, 1e-9));
   }
   if (duration > 0) {
-    return fmt::format("{:.3f} kbit/s, {:.0f} times real time", 8e-3 * static_cast<double>(bytes) / duration, duration / std::max(seconds, 1e-9));
+    const double speed = duration / std::max(seconds, 1e-9);
+    return fmt::format("{:.3f} kbit/s, {:.{}f} times real time", 8e-3 * static_cast<double>(bytes) / duration, speed, speed < 1 ? 2 : speed < 10 ? 1 : 0);
   }
   return fmt::format("{:.4f} bpp", bits_per_pixel(bytes, pixels));
 }
 
-inline std::string shown(const std::string& name) { return name == "-" ? "standard stream" : name; }
+inline std::string shown(const std::string& name, const char* stream) { return name == "-" ? stream : name; }
 
 // Refuses what would overwrite a file when the user asked to keep it.
 inline Status check_output(const std::string& output, bool keep_existing) {
@@ -123,7 +125,7 @@ int run_batch(const std::vector<Job>& jobs, const Common& common, MakeWorker mak
     total.duration += outcomes[i].duration;
     if (jobs.size() == 1 && !common.quiet) {
       const Outcome& one = outcomes[i];
-      fmt::print(stderr, "{} -> {}: {}, {} bytes, {}, {:.2f} s\n", shown(jobs[i].input), shown(jobs[i].output), one.note,
+      say(stderr, "{} -> {}: {}, {} bytes, {}, {:.2f} s\n", shown(jobs[i].input, "standard input"), shown(jobs[i].output, "standard output"), one.note,
                  one.stream_bytes, rate_text(one.stream_bytes, one.pixels, one.duration, one.seconds, one.frames), one.seconds);
     }
   }
@@ -131,7 +133,7 @@ int run_batch(const std::vector<Job>& jobs, const Common& common, MakeWorker mak
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // Of pictures and sound together neither rate says anything.
     const bool mixed = total.pixels > 0 && total.duration > 0;
-    fmt::print(stderr, "{} of {} files, {} bytes, {}{:.2f} s\n", good, jobs.size(), total.stream_bytes,
+    say(stderr, "{} of {} files, {} bytes, {}{:.2f} s\n", good, jobs.size(), total.stream_bytes,
                mixed ? "" : rate_text(total.stream_bytes, total.pixels, total.duration, seconds) + ", ", seconds);
   }
   return code;

@@ -5,10 +5,14 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "apps/tessera/convert.h"
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/jobs.h"
 #include "apps/tessera/media_kind.h"
+#include "apps/tessera/message.h"
+#include "apps/tessera/model_media.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/psnr.h"
 #include "apps/tessera/sound.h"
@@ -87,11 +91,11 @@ nlohmann::ordered_json to_json(const Row& row) {
 
 void print(const Row& row) {
   const double megapixels = static_cast<double>(row.width) * row.height / 1e6;
-  fmt::print("{:>3} {:>9.4f} {:>9.3f} {:>10.1f} {:>10.1f} {:>9.2f} {:>9.2f}  {}\n", row.quality, row.bpp,
+  say(stdout, "{:>3} {:>9.4f} {:>9.3f} {:>10.1f} {:>10.1f} {:>9.2f} {:>9.2f}  {}\n", row.quality, row.bpp,
              row.psnr_db, row.encode_seconds * 1e3, row.decode_seconds * 1e3, megapixels / row.encode_seconds,
              megapixels / row.decode_seconds, row.file);
   if (row.throughput.decoded > 0) {
-    fmt::print("    several at once: {:.1f} encoded, {:.1f} decoded a second\n", row.throughput.encoded, row.throughput.decoded);
+    say(stdout, "    several at once: {:.1f} encoded, {:.1f} decoded a second\n", row.throughput.encoded, row.throughput.decoded);
   }
 }
 
@@ -118,12 +122,12 @@ Status bench_file(const std::string& file, int quality, const BenchOptions& opti
 
 // Sound is timed apart: its rows have other columns.
 void bench_sound(const std::vector<std::string>& files, const BenchOptions& options, nlohmann::ordered_json& list, int& code) {
-  if (!options.common.json) fmt::print("{:<12} {:>9} {:>9} {:>8} {:>10} {:>10}  file\n", "model", "asked", "kbit/s", "s", "enc x", "dec x");
+  if (!options.common.json) say(stdout, "{:<12} {:>9} {:>9} {:>8} {:>10} {:>10}  file\n", "model", "asked", "kbit/s", "s", "enc x", "dec x");
   for (const double rate : options.bit_rates) {
     for (const std::string& file : files) {
       const auto row = time_sound(file, rate, options);
       if (!row) {
-        const int failed = fail(named(file, row.status()));
+        const int failed = fail(named(file, explained(row.status(), MediaType::sound, options.model, options.common.weights_dir)));
         if (code == kExitOk) code = failed;
         continue;
       }
@@ -131,7 +135,7 @@ void bench_sound(const std::vector<std::string>& files, const BenchOptions& opti
         list.push_back({{"file", file}, {"model", row->model}, {"asked", row->asked}, {"bit_rate", row->bit_rate}, {"seconds", row->seconds},
                         {"encode_seconds", row->encode_seconds}, {"decode_seconds", row->decode_seconds}});
       } else {
-        fmt::print("{:<12} {:>9.2f} {:>9.3f} {:>8.2f} {:>10.1f} {:>10.1f}  {}\n", row->model, row->asked / 1e3, row->bit_rate / 1e3, row->seconds,
+        say(stdout, "{:<12} {:>9.2f} {:>9.3f} {:>8.2f} {:>10.1f} {:>10.1f}  {}\n", row->model, row->asked / 1e3, row->bit_rate / 1e3, row->seconds,
                    row->seconds / row->encode_seconds, row->seconds / row->decode_seconds, file);
       }
     }
@@ -179,14 +183,14 @@ void bench_video(const std::vector<std::string>& files, const BenchOptions& opti
     for (const int quality : options.qualities) points.push_back({quality, 0});
   }
   if (!options.common.json) {
-    fmt::print("{:<12} {:>3} {:>9} {:>8} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}  file\n", "model", "q", "kbit/s", "bpp", "Y dB", "U dB", "V dB", "6:1:1 dB",
+    say(stdout, "{:<12} {:>3} {:>9} {:>8} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}  file\n", "model", "q", "kbit/s", "bpp", "Y dB", "U dB", "V dB", "6:1:1 dB",
                "enc fps", "dec fps");
   }
   for (const Point& point : points) {
     for (const std::string& file : files) {
       const auto row = time_video(file, point.quality, point.bit_rate, options);
       if (!row) {
-        const int failed = fail(named(file, row.status()));
+        const int failed = fail(named(file, explained(row.status(), MediaType::video, options.model, options.common.weights_dir)));
         if (code == kExitOk) code = failed;
         continue;
       }
@@ -195,7 +199,7 @@ void bench_video(const std::vector<std::string>& files, const BenchOptions& opti
         continue;
       }
       const double frames = static_cast<double>(row->frames);
-      fmt::print("{:<12} {:>3} {:>9.1f} {:>8.4f} {:>7.3f} {:>7.3f} {:>7.3f} {:>8.3f} {:>9.2f} {:>9.2f}  {}\n", row->model,
+      say(stdout, "{:<12} {:>3} {:>9.1f} {:>8.4f} {:>7.3f} {:>7.3f} {:>7.3f} {:>8.3f} {:>9.2f} {:>9.2f}  {}\n", row->model,
                  point.bit_rate > 0 ? "-" : std::to_string(row->quality), row->bit_rate / 1e3, row->bpp, row->psnr_y, row->psnr_u, row->psnr_v, row->psnr(),
                  frames / row->encode_seconds, frames / row->decode_seconds, file);
     }
@@ -215,16 +219,23 @@ int bench_command(const BenchOptions& options) {
   int code = kExitOk;
   std::vector<std::string> pictures, sounds, videos;
   for (const std::string& file : options.common.files) {
-    const auto type = type_of_input(file);
-    const MediaType kind = type ? *type : MediaType::picture;  // what cannot be read fails with the pictures
+    const auto type = is_pipe(file) ? Result<MediaType>(Status(ErrorCode::invalid_argument, "bench reads its inputs several times, which a pipe does not allow"))
+                                  : type_of_input(file);
+    if (!type) {
+      const int failed = fail(named(file, type.status()));
+      if (code == kExitOk) code = failed;
+      continue;
+    }
+    const MediaType kind = *type;
     (kind == MediaType::sound ? sounds : kind == MediaType::video ? videos : pictures).push_back(file);
   }
   if (!videos.empty()) bench_video(videos, options, list, code);
   if (!sounds.empty()) bench_sound(sounds, options, list, code);
   if (!options.common.json && !pictures.empty()) {
-    fmt::print("{:>3} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}  file\n", "q", "bpp", "PSNR dB", "enc ms",
+    say(stdout, "{:>3} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}  file\n", "q", "bpp", "PSNR dB", "enc ms",
                "dec ms", "enc MP/s", "dec MP/s");
   }
+  std::set<std::string> failures;
   for (int quality : options.qualities) {
     if (pictures.empty()) break;
     EncoderOptions encoder_options;
@@ -235,16 +246,19 @@ int bench_command(const BenchOptions& options) {
     encoder_options.effort = options.effort;
     encoder_options.weights_dir = options.common.weights_dir;
     auto encoder = ImageEncoder::create(encoder_options);
-    if (!encoder) return fail(encoder.status());
+    if (!encoder) return fail(explained(encoder.status(), MediaType::picture, options.model, options.common.weights_dir));
     for (const std::string& file : pictures) {
       const Status status = named(file, bench_file(file, quality, options, *encoder, *decoder, encoder_options, decoder_options, list));
       if (status.ok()) continue;
       const int failed = fail(status);
       if (code == kExitOk) code = failed;
+      failures.insert(file);
     }
+    // What failed once is not tried with the other qualities.
+    std::erase_if(pictures, [&](const std::string& file) { return failures.contains(file); });
   }
   if (options.common.json)
-    fmt::print("{}\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    say(stdout, "{}\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   return code;
 }
 

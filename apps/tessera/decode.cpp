@@ -1,4 +1,5 @@
 // `tessera decode`: streams in, pictures, sound or video out.
+#include <filesystem>
 #include <optional>
 
 #include "apps/tessera/batch.h"
@@ -69,7 +70,8 @@ class DecodeWorker {
 int decode_command(const DecodeOptions& options) {
   const std::string extension = options.format.empty() ? "png" : options.format;
   auto jobs = plan_jobs(options.common.files, options.output.out_dir, extension, Direction::decode);
-  if (!jobs) return fail(jobs.status()), kExitUsage;
+  if (!jobs) return fail_usage(jobs.status());
+  if (const Status status = adopt_pipes(*jobs); !status.ok()) return fail_usage(status);
   for (Job& job : *jobs) {
     // The name that was given to an output presumes a picture, as long as nobody named one.
     const bool own_name = !options.output.out_dir.empty() || options.common.files.size() == 1;
@@ -77,6 +79,11 @@ int decode_command(const DecodeOptions& options) {
       const auto type = type_of_stream(job.input);
       const char* own = type && *type == MediaType::sound ? "wav" : type && *type == MediaType::video ? "mp4" : nullptr;
       if (own != nullptr) job.output = std::filesystem::path(job.output).replace_extension(own).string();
+    }
+    // photo.tsr lies beside the photo.png that it was made from as often as not: what nobody named is not lost without asking.
+    std::error_code error;
+    if (options.output.out_dir.empty() && options.common.files.size() == 1 && job.output != "-" && !options.output.overwrite && std::filesystem::exists(job.output, error)) {
+      return fail({ErrorCode::io, job.output + ": exists, and may be what the stream was made from; name the output, or overwrite it by -y"});
     }
     // Known before any work: the extension of an output that the user named.
     const bool special = job.output == "-" || job.output.rfind("/dev/", 0) == 0;

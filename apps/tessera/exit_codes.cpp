@@ -1,5 +1,7 @@
 #include "apps/tessera/exit_codes.h"
 
+#include "apps/tessera/message.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,8 +23,13 @@ std::string exit_code_help() {
 int fail(const Status& status) {
   std::string sentence = status.message();
   std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-  fmt::print(stderr, "tessera: {}\n", sentence);
+  say(stderr, "tessera: {}\n", sentence);
   return exit_code(status.code());
+}
+
+int fail_usage(const Status& status) {
+  const int code = fail(status);
+  return status.code() == ErrorCode::invalid_argument ? kExitUsage : code;
 }
 
 Status named(const std::string& name, const Status& status) {

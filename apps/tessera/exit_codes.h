@@ -20,6 +20,9 @@ std::string exit_code_help();
 // Prints "tessera: <sentence>" on standard error, as one line, and returns the exit code.
 int fail(const Status& status);
 
+// The same for what the command line itself got wrong: kExitUsage for an invalid argument.
+int fail_usage(const Status& status);
+
 // The status with "`name`: " before its sentence, unless that is there already.
 Status named(const std::string& name, const Status& status);
 

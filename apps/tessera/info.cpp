@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/jobs.h"
 #include "apps/tessera/media_kind.h"
+#include "apps/tessera/message.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/video.h"
@@ -95,10 +97,10 @@ nlohmann::ordered_json to_json(const std::string& file, const StreamInfo& info,
 
 void print_text(const std::string& file, const StreamInfo& info, std::optional<uint32_t> decoded) {
   const auto line = [](const char* name, const std::string& value) {
-    fmt::print("  {:<12} {}\n", name, value);
+    say(stdout, "  {:<12} {}\n", name, value);
   };
   const double pixels = static_cast<double>(uint64_t{info.width} * info.height);
-  fmt::print("{}\n", file);
+  say(stdout, "{}\n", file);
   line("format", fmt::format("TSR {}.{}, {}", info.version_major, info.version_minor, info.media));
   if (info.media == "audio") {
     line("sound", fmt::format("{} Hz, {} channel{}, {:.3f} s, {} samples", info.sample_rate, info.channels, info.channels == 1 ? "" : "s",
@@ -113,7 +115,7 @@ void print_text(const std::string& file, const StreamInfo& info, std::optional<u
                                info.colour.matrix, info.colour.full_range ? "full" : "limited"));
     line("quality", std::to_string(info.quality));
   } else {
-    line("size", fmt::format("{}x{}, {} channels, {} bits", info.width, info.height, info.channels, info.bit_depth));
+    line("size", fmt::format("{}x{}, {} channel{}, {} bits", info.width, info.height, info.channels, info.channels == 1 ? "" : "s", info.bit_depth));
     line("colour", fmt::format("primaries {}, transfer {}, matrix {}, {} range", info.colour.primaries, info.colour.transfer,
                                info.colour.matrix, info.colour.full_range ? "full" : "limited"));
     line("quality", std::to_string(info.quality));
@@ -186,7 +188,9 @@ Status info_of(const std::string& file, const InfoOptions& options, nlohmann::or
 int info_command(const InfoOptions& options) {
   int code = kExitOk;
   auto list = nlohmann::ordered_json::array();
-  for (const std::string& file : options.common.files) {
+  std::vector<std::string> files = options.common.files;
+  if (const Status status = adopt_pipes(files); !status.ok()) return fail_usage(status);
+  for (const std::string& file : files) {
     const Status status = named(file, info_of(file, options, list));
     if (status.ok()) continue;
     const int failed = fail(status);
@@ -194,7 +198,7 @@ int info_command(const InfoOptions& options) {
   }
   // One file gives an object, several a list.
   if (options.common.json && !list.empty()) {
-    fmt::print("{}\n", (options.common.files.size() == 1 ? list[0] : list)
+    say(stdout, "{}\n", (files.size() == 1 ? list[0] : list)
                            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   }
   return code;

@@ -9,9 +9,12 @@ namespace {
 std::atomic<bool> flag{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may set it");
 
+using Handler = void (*)(int);
+Handler usual_interrupt = SIG_DFL, usual_termination = SIG_DFL;  // as before the guard
+
 void handler(int number) {
   flag = true;
-  std::signal(number, SIG_DFL);
+  std::signal(number, number == SIGINT ? usual_interrupt : usual_termination);
 }
 
 }  // namespace
@@ -20,13 +23,13 @@ bool interrupted() { return flag; }
 
 InterruptGuard::InterruptGuard() {
   flag = false;
-  std::signal(SIGINT, handler);
-  std::signal(SIGTERM, handler);
+  usual_interrupt = std::signal(SIGINT, handler);
+  usual_termination = std::signal(SIGTERM, handler);
 }
 
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, usual_interrupt);
+  std::signal(SIGTERM, usual_termination);
   flag = false;
 }
 

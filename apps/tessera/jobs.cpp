@@ -1,6 +1,12 @@
 #include "apps/tessera/jobs.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -26,6 +32,11 @@ bool is_output_name(const std::string& path, Direction direction) {
   return direction == Direction::encode ? has_extension(path, "tsr") || is_matroska_stream(path) : !has_extension(path, "tsr");
 }
 
+// A descriptor is not a file that could be replaced by another.
+std::string output_name(const std::string& path) {
+  return path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1" ? kStandard : path;
+}
+
 Status usage(const std::string& text) { return {ErrorCode::invalid_argument, text}; }
 
 Status check(const std::vector<Job>& jobs) {
@@ -39,7 +50,45 @@ Status check(const std::vector<Job>& jobs) {
   return standard_inputs > 1 ? usage("standard input can be named only once") : Status();
 }
 
+Status into_standard_input(const std::string& path) {
+  struct stat named {}, standard {};
+  if (::fstat(STDIN_FILENO, &standard) == 0 && ::stat(path.c_str(), &named) == 0 && named.st_dev == standard.st_dev && named.st_ino == standard.st_ino) return {};
+  const int pipe = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool done = pipe >= 0 && ::dup2(pipe, STDIN_FILENO) == STDIN_FILENO;
+  const int error = errno;
+  if (pipe >= 0) ::close(pipe);
+  return done ? Status() : Status(ErrorCode::io, path + ": cannot open: " + std::strerror(error));
+}
+
+Status adopt(const std::vector<std::string*>& names) {
+  size_t standard = static_cast<size_t>(std::count_if(names.begin(), names.end(), [](const std::string* name) { return *name == kStandard; }));
+  for (std::string* name : names) {
+    if (*name == kStandard || !is_pipe(*name)) continue;
+    if (++standard > 1) return usage(*name + ": of pipes and standard input only one can be read");
+    TESSERA_RETURN_IF_ERROR(into_standard_input(*name));
+    *name = std::string(kStandard);
+  }
+  return {};
+}
+
 }  // namespace
+
+bool is_pipe(const std::string& path) {
+  struct stat info {};
+  return path == kStandard || path == "/dev/stdin" || path == "/dev/fd/0" || (::stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode));
+}
+
+Status adopt_pipes(std::vector<std::string>& files) {
+  std::vector<std::string*> names;
+  for (std::string& file : files) names.push_back(&file);
+  return adopt(names);
+}
+
+Status adopt_pipes(std::vector<Job>& jobs) {
+  std::vector<std::string*> names;
+  for (Job& job : jobs) names.push_back(&job.input);
+  return adopt(names);
+}
 
 bool is_matroska_stream(const std::string& path) { return path.ends_with(".tsr.mkv"); }
 
@@ -69,12 +118,10 @@ Result<std::vector<Job>> plan_jobs(const std::vector<std::string>& files, const 
                               ? kStandard
                               : (fs::path(file).parent_path() / renamed(file, extension)).string()});
   } else if (files.size() == 2 && is_output_name(files[1], direction)) {
-    jobs.push_back({files[0], files[1]});
+    jobs.push_back({files[0], output_name(files[1])});
   } else {
-    const char* name = direction == Direction::encode ? "a .tsr file" : "a picture";
-    return usage(files.empty() ? "no input file"
-                               : "several inputs need --out-dir (with one input, the output has to be " +
-                                     std::string(name) + ")");
+    const char* name = direction == Direction::encode ? "has to be a .tsr file" : "cannot be a .tsr file";
+    return usage(files.empty() ? "no input file" : "several inputs need --out-dir (with one input, the output " + std::string(name) + ")");
   }
   TESSERA_RETURN_IF_ERROR(check(jobs));
   return jobs;

@@ -22,6 +22,15 @@ enum class Direction { encode, decode };
 Result<std::vector<Job>> plan_jobs(const std::vector<std::string>& files, const std::string& out_dir,
                                    const std::string& extension, Direction direction);
 
+// What can be read only once: standard input, a FIFO.
+bool is_pipe(const std::string& path);
+
+// A pipe can be read only once, from its beginning, while an input is looked into before it is read: a pipe that is named (`<(command)`, a
+// FIFO, /dev/stdin) takes the place of standard input, which is kept open between the two, and the name becomes "-".
+// Errors: invalid_argument for a second one; io.
+Status adopt_pipes(std::vector<std::string>& files);
+Status adopt_pipes(std::vector<Job>& jobs);  // their inputs
+
 // "a/b.c" and "d" -> "b.d".
 std::string renamed(const std::string& path, const std::string& extension);
 

@@ -22,6 +22,7 @@ struct Common {
 struct Output {
   std::string out_dir;  // empty: beside the input, or the output that was named
   bool keep_existing = false;
+  bool overwrite = false;  // asked for; named outputs are overwritten anyway
 };
 
 struct EncodeOptions {

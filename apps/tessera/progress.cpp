@@ -1,5 +1,7 @@
 #include "apps/tessera/progress.h"
 
+#include "apps/tessera/message.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -42,7 +44,7 @@ void ProgressBar::update(size_t job, double fraction) {
   const auto done = static_cast<size_t>(std::count(fractions_.begin(), fractions_.end(), 1.0));
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double jobs = static_cast<double>(fractions_.size());
-  fmt::print(stderr, "\r{}{}\x1b[K", progress_line(sum / jobs, done, fractions_.size(), elapsed), note_.empty() ? "" : "  " + note_);
+  say(stderr, "\r{}{}\x1b[K", progress_line(sum / jobs, done, fractions_.size(), elapsed), note_.empty() ? "" : "  " + note_);
   std::fflush(stderr);
   visible_ = true;
 }
@@ -54,7 +56,7 @@ void ProgressBar::note(const std::string& text) {
 
 void ProgressBar::wipe() {
   const std::lock_guard lock(mutex_);
-  if (visible_) fmt::print(stderr, "\r\x1b[K");
+  if (visible_) say(stderr, "\r\x1b[K");
   visible_ = false;
 }
 

@@ -43,6 +43,7 @@ Result<SoundKind> kind_of(media::AudioReader& reader) {
 
 Status encode_sound(const Job& job, const EncodeOptions& options, const Progress& progress, Outcome& outcome) {
   if (options.common.device != Device::cpu) return {ErrorCode::device, "sound is coded on the CPU only"};
+  if (options.bpp) return {ErrorCode::invalid_argument, "sound takes --bitrate, not --bpp"};
   auto reader = media::AudioReader::open(job.input);
   if (!reader) return reader.status();
   SoundKind kind = SoundKind::unknown;
@@ -76,8 +77,8 @@ Status encode_sound(const Job& job, const EncodeOptions& options, const Progress
   const AudioReport& report = encoder->report();
   outcome.stream_bytes = report.bytes;
   outcome.duration = static_cast<double>(report.samples) / encoder->sample_rate();
-  outcome.note = fmt::format("{} Hz, {} channel{}, {:.2f} levels", encoder->sample_rate(), encoder->channels(), encoder->channels() == 1 ? "" : "s",
-                             report.levels);
+  outcome.note = fmt::format("{} Hz, {} channel{}", encoder->sample_rate(), encoder->channels(), encoder->channels() == 1 ? "" : "s");
+  if (report.levels > 0) outcome.note += fmt::format(", {:.2f} levels", report.levels);
   if (reader->damaged_packets() > 0) outcome.note += fmt::format(", {} damaged packets of the input left out", reader->damaged_packets());
   return {};
 }

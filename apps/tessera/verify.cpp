@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include "apps/tessera/exit_codes.h"
+#include "apps/tessera/jobs.h"
 #include "apps/tessera/media_kind.h"
+#include "apps/tessera/message.h"
 #include "apps/tessera/options.h"
 #include "apps/tessera/sound.h"
 #include "apps/tessera/video.h"
@@ -18,7 +20,7 @@ Status verify_file(const std::string& file, const Common& options, ImageDecoder&
     AudioReport sound;
     TESSERA_RETURN_IF_ERROR(check_sound(*stream, options.weights_dir, sound));
     if (!options.quiet) {
-      fmt::print("{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, sound.indices,
+      say(stdout, "{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, sound.indices,
                  sound.symbol_checksum, sound.checked, sound.packets);
     }
     return {};
@@ -27,7 +29,7 @@ Status verify_file(const std::string& file, const Common& options, ImageDecoder&
     VideoReport video;
     TESSERA_RETURN_IF_ERROR(check_video(*stream, options, video));
     if (!options.quiet) {
-      fmt::print("{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, video.symbols_coded, video.symbol_checksum,
+      say(stdout, "{}: {} symbols, checksum {:08x}, {} of {} packets store one to compare with\n", file, video.symbols_coded, video.symbol_checksum,
                  video.checked, video.frames);
     }
     return {};
@@ -37,7 +39,7 @@ Status verify_file(const std::string& file, const Common& options, ImageDecoder&
   auto info = inspect(*stream, options.weights_dir);
   if (!info) return info.status();
   if (!options.quiet) {
-    fmt::print("{}: {} symbols, checksum {:08x}{}\n", file, report.symbols_coded, report.symbol_checksum,
+    say(stdout, "{}: {} symbols, checksum {:08x}{}\n", file, report.symbols_coded, report.symbol_checksum,
                info->stored_checksum ? ", as stored" : "; the stream stores none to compare with");
   }
   return {};
@@ -53,7 +55,9 @@ int verify_command(const Common& options) {
   auto decoder = ImageDecoder::create(decoder_options);
   if (!decoder) return fail(decoder.status());
   int code = kExitOk;
-  for (const std::string& file : options.files) {
+  std::vector<std::string> files = options.files;
+  if (const Status status = adopt_pipes(files); !status.ok()) return fail_usage(status);
+  for (const std::string& file : files) {
     const Status status = named(file, verify_file(file, options, *decoder));
     if (status.ok()) continue;
     const int failed = fail(status);

@@ -321,7 +321,7 @@ Status decode_video(const Job& job, const DecodeOptions& options, int threads, c
   const VideoFormat& f = created->format();
   outcome.frames = playback.shown();
   outcome.duration = static_cast<double>(playback.shown()) / f.frame_rate();
-  outcome.note = fmt::format("{}x{}, {} frames{}", f.width, f.height, playback.shown(), playback.note());
+  outcome.note = fmt::format("{}x{}, {} frame{}{}", f.width, f.height, playback.shown(), playback.shown() == 1 ? "" : "s", playback.note());
   return damage.status(created->report().concealed);
 }
 

@@ -218,6 +218,9 @@ uint64_t VideoTiming::ticks(int64_t time) const {
 
 Status encode_video(const Job& job, const EncodeOptions& options, int threads, const Progress& progress, const Note& note, Outcome& outcome) {
   if (options.bpp) return {ErrorCode::invalid_argument, "video takes --quality or --bitrate, not --bpp"};
+  if (options.sound_bit_rate && is_matroska_stream(job.output)) {
+    return {ErrorCode::invalid_argument, "--sound-bitrate is for .tsr files; Matroska gets the source's sound as it is"};
+  }
   auto reader = media::VideoReader::open(job.input, {.threads = threads});
   if (!reader) return reader.status();
   VideoTiming timing = timing_of(reader->properties());
@@ -253,6 +256,10 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   if (!encoder) return encoder.status();
   TESSERA_RETURN_IF_ERROR(out.open(*encoder));
 
+  const auto kept = [&out](const Status& status) {
+    if (!status.ok()) out.keep();  // a full disk: what is there can be decoded
+    return status;
+  };
   Status stopped;  // what ended the video too early
   {
     Frames frames(*reader);
@@ -268,10 +275,7 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
       ++sent;
       TESSERA_RETURN_IF_ERROR(encoder->send(view_of(*frame, time)));
       coded = encoder->report().frames;
-      if (const Status status = out.write_ready(*encoder); !status.ok()) {
-        out.keep();  // a full disk: what is there can be decoded
-        return status;
-      }
+      TESSERA_RETURN_IF_ERROR(kept(out.write_ready(*encoder)));
       if (!show(static_cast<double>(coded))) return {ErrorCode::cancelled, "cancelled"};
       if (interrupted()) break;
     }
@@ -280,14 +284,14 @@ Status encode_video(const Job& job, const EncodeOptions& options, int threads, c
   const VideoReport& report = encoder->report();
   TESSERA_RETURN_IF_ERROR(encoder->flush());
   if (report.frames == 0) return stopped.ok() ? Status(ErrorCode::corrupt, "the video has no frame that can be decoded") : stopped;
-  TESSERA_RETURN_IF_ERROR(out.write_ready(*encoder));
-  TESSERA_RETURN_IF_ERROR(out.finish(stopped.ok() && !interrupted()));
+  TESSERA_RETURN_IF_ERROR(kept(out.write_ready(*encoder)));
+  TESSERA_RETURN_IF_ERROR(kept(out.finish(stopped.ok() && !interrupted())));
   if (!stopped.ok()) return {stopped.code(), stopped.message() + fmt::format("; the {} frames before are coded", report.frames)};
 
   outcome.stream_bytes = out.matroska() ? report.bytes : out.bytes();
   outcome.duration = static_cast<double>(report.frames) / rate;
   outcome.frames = report.frames;
-  outcome.note = fmt::format("{}x{}, {} frames, {} key", timing.format.width, timing.format.height, report.frames, report.key_frames);
+  outcome.note = fmt::format("{}x{}, {} frame{}, {} key", timing.format.width, timing.format.height, report.frames, report.frames == 1 ? "" : "s", report.key_frames);
   if (!options.bit_rate) outcome.note += fmt::format(", quality {}", options.quality);
   if (interrupted()) outcome.note += ", ended by an interruption";
   outcome.note += out.copies_sound() ? ", sound copied" : sound_note;

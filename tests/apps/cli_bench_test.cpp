@@ -45,6 +45,10 @@ TEST(CliBench, TableAndMissingFile) {
   EXPECT_EQ(outcome.code, 19);
   EXPECT_NE(outcome.out.find("a.png"), std::string::npos);
   EXPECT_EQ(outcome.error_lines(), 1u) << outcome.err;
+  put_text_file(folder.path("b.png"), text_of(a).substr(0, 100));
+  const Outcome once = run_program({"bench", folder.path("none.png"), folder.path("b.png"), "-q", "10,20,30", "--repeat", "1"});
+  EXPECT_EQ(once.code, 19);
+  EXPECT_EQ(once.error_lines(), 2u) << "one for each file, not for each quality: " << once.err;
 }
 
 }  // namespace

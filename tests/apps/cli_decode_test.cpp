@@ -51,6 +51,19 @@ TEST_F(CliDecode, DefaultNameAndFormat) {
   EXPECT_TRUE(exists(folder_.path("a.webp")));
 }
 
+TEST_F(CliDecode, WhatNobodyNamedIsNotOverwrittenWithoutAsking) {
+  const std::string in = stream();
+  put_text_file(folder_.path("a.png"), "the source");
+  const Outcome refused = run_program({"decode", in});
+  EXPECT_EQ(refused.code, 19);
+  EXPECT_EQ(refused.error_lines(), 1u) << refused.err;
+  EXPECT_EQ(text_of(folder_.path("a.png")), "the source");
+  EXPECT_EQ(run_program({"decode", in, folder_.path("a.png")}).code, 0) << "it was named";
+  put_text_file(folder_.path("a.png"), "the source");
+  EXPECT_EQ(run_program({"decode", in, "-y"}).code, 0);
+  EXPECT_NE(text_of(folder_.path("a.png")), "the source");
+}
+
 TEST_F(CliDecode, FolderWithFormat) {
   const std::string in = stream();
   put_text_file(folder_.path("b.tsr"), text_of(in));

@@ -35,6 +35,14 @@ TEST(CliEncode, OverwritesUnlessTold) {
   EXPECT_EQ(run_program({"encode", in, out, "-y"}).code, 0);
 }
 
+TEST(CliEncode, APictureIsNotWrittenAsMatroska) {
+  TemporaryFolder folder;
+  const Outcome outcome = run_program({"encode", write_photo(folder.path("a.png")), folder.path("a.tsr.mkv")});
+  EXPECT_EQ(outcome.code, 18);
+  EXPECT_EQ(outcome.error_lines(), 1u) << outcome.err;
+  EXPECT_EQ(folder.names(), Names{"a.png"});
+}
+
 TEST(CliEncode, QuietIsQuiet) {
   TemporaryFolder folder;
   const Outcome outcome = run_program({"encode", write_photo(folder.path("a.png")), "--quiet"});

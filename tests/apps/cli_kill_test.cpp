@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "tests/apps/run_program.h"
+#include "tests/data/av_samples.h"
 #include "tests/data/temporary_folder.h"
 
 extern char** environ;
@@ -112,6 +114,56 @@ TEST_F(CliKill, Decoding) {
   ASSERT_EQ(run_program({"decode", stream, out}).code, 0);
   const size_t video_size = size_of(out);
   kill_at_moments({"decode", stream, out, "--quiet"}, out, [&] { return size_of(out) == video_size; });
+}
+
+class CliSignal : public CliKill {
+ protected:
+  // Runs the program, its standard input a pipe with `input` in it that never ends, until the folder has a temporary file; then the signal ends it.
+  void end_in_the_middle(std::vector<std::string> words, const std::string& input, int number) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    words.insert(words.begin(), TESSERA_PROGRAM);
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
+    posix_spawn_file_actions_addclose(&actions, ends[1]);
+    pid_t child = 0;
+    ASSERT_EQ(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ASSERT_EQ(::write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
+    const auto end = Clock::now() + std::chrono::seconds(60);
+    while (!half_done() && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(half_done());
+    ::kill(child, number);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == number) << status;
+    EXPECT_FALSE(half_done());
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+
+  bool half_done() const {
+    for (const std::string& name : folder_.names()) {
+      if (name.find(".part-") != std::string::npos) return true;
+    }
+    return false;
+  }
+};
+
+TEST_F(CliSignal, LeavesNoTemporaryFile) {
+  const std::string out = folder_.path("o.tsr"), frames = y4m(64, 48, 2);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) end_in_the_middle({"encode", "-", out}, frames, number);
+  EXPECT_TRUE(folder_.names().empty());
+}
+
+TEST_F(CliSignal, EndsTheFittingOfSoundAtOnce) {
+  put_text_file(folder_.path("a.wav"), float_wav(24000, 1, tones(24000, 1, 48000)));
+  end_in_the_middle({"encode", "--codec", "bayes", "--effort", "9", folder_.path("a.wav"), folder_.path("a.tsr")}, {}, SIGINT);
+  EXPECT_EQ(folder_.names(), std::vector<std::string>{"a.wav"});
 }
 
 }  // namespace

@@ -198,6 +198,15 @@ TEST_F(CliSound, WrongOptionsAndInputs) {
   for (const char* rate : {"x", "6q", "-1", "0", "k"}) fails({"encode", in, out, "--bitrate", rate}, 2);
   fails({"encode", in, out, "--bitrate", "900k"}, 18);
   fails({"encode", in, out, "--model", "none"}, 15);
+  fails({"encode", in, out, "--model", "overfit"}, 18);
+  fails({"encode", in, out, "--bpp", "1"}, 18);
+  fails({"encode", in, folder_.path("w.tsr.mkv")}, 18);
+  EXPECT_FALSE(exists(folder_.path("w.tsr.mkv")));
+  const Outcome picture_model = run({"encode", write_photo(folder_.path("p.png")), out, "--model", "speech"});
+  EXPECT_EQ(picture_model.code, 18);
+  EXPECT_NE(picture_model.err.find("codes sound, not pictures"), std::string::npos) << picture_model.err;
+  fails({"bench", in, "--model", "overfit"}, 18);
+  fails({"bench", folder_.path("p.png"), "--model", "speech"}, 18);
   fails({"encode", in, out, "--device", "cuda"}, 17);
   fails({"encode", write_photo(folder_.path("p.png")), out, "--bitrate", "6k"}, 18);
   fails({"encode", write_photo(folder_.path("p.png")), out, "--low-delay"}, 18);

@@ -50,7 +50,9 @@ TEST(CliUsage, WrongCommandLinesGiveOneSentenceAndCode2) {
       {"decode", folder.path("x.tsr"), folder.path("y.tsr")},
       {"decode", folder.path("x.tsr"), folder.path("y.gif")},
       {"decode", folder.path("x.tsr"), "--format", "gif"},
+      {"decode", folder.path("x.tsr"), "--max-pixels", "-1"},
       {"bench", a, "--repeat", "0"},
+      {"bench", a, "--frames", "-1"},
       {"info"},
       {"verify"},
   };
@@ -63,6 +65,38 @@ TEST(CliUsage, WrongCommandLinesGiveOneSentenceAndCode2) {
     EXPECT_EQ(outcome.err.rfind("tessera: ", 0), 0u) << text << outcome.err;
   }
   EXPECT_EQ(folder.names(), (std::vector<std::string>{"a.png", "b.png"})) << "nothing was written";
+}
+
+TEST(CliUsage, SaysWhatIsWrong) {
+  TemporaryFolder folder;
+  const std::string a = write_photo(folder.path("a.png"));
+  const std::vector<std::pair<std::vector<std::string>, std::string>> lines{
+      {{}, "no command: encode, decode, info, verify, models, bench (see tessera --help)"},
+      {{"nonsense"}, "\"nonsense\" is no command: encode"},
+      {{"--quiet", "encode", a}, "a command has to come before --quiet: encode, "},
+      {{"encode"}, "no input file (see tessera encode --help)"},
+      {{"encode", "-x.png"}, "-x.png is no option; a file of such a name goes behind --"},
+      {{"encode", a, "--nonsense"}, "--nonsense (see tessera encode --help)"},
+      {{"encode", a, "--bpp", "0"}, "not in range 0.001 to 48 "},
+      {{"encode", a, "--bpp", "nan"}, "not in range"},
+      {{"encode", a, "--sound-bitrate", "x"}, "--sound-bitrate: x is no bit rate"},
+      {{"decode", a, "--max-time", "nan"}, "not in range"},
+      {{"decode", a, folder.path("b.tsr")}, "the output cannot be a .tsr file"},
+  };
+  for (const auto& [words, sentence] : lines) {
+    const Outcome outcome = run_program(words);
+    EXPECT_EQ(outcome.code, 2) << sentence;
+    EXPECT_NE(outcome.err.find(sentence), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(run_program({"encode", "--help"}).out.find("{false}"), std::string::npos);
+}
+
+TEST(CliUsage, NamesThatBeginWithADashAndFormatsInCapitals) {
+  TemporaryFolder folder;
+  const std::string a = write_photo(folder.path("a.png")), stream = folder.path("a.tsr");
+  ASSERT_EQ(run_program({"encode", "--quiet", "--", a, stream}).code, 0);
+  EXPECT_EQ(run_program({"decode", stream, folder.path("b"), "--format", "PPM"}).code, 0);
+  EXPECT_EQ(text_of(folder.path("b")).substr(0, 2), "P6");
 }
 
 TEST(CliUsage, InputIsNeverTheOutput) {

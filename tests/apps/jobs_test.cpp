@@ -25,6 +25,8 @@ TEST(Jobs, Rules) {
   EXPECT_EQ(plan({"b.png", "-"}), "b.png>- ");
   EXPECT_EQ(plan({"-"}), "->- ");
   EXPECT_EQ(plan({"b.png", "/dev/null"}), "b.png>/dev/null ");
+  EXPECT_EQ(plan({"b.png", "/dev/stdout"}), "b.png>- ");
+  EXPECT_EQ(plan({"b.tsr", "/dev/fd/1"}, "", Direction::decode), "b.tsr>- ");
   EXPECT_EQ(plan({"a.b.png", "x/c.jpg"}, "o"), "a.b.png>o/a.b.tsr x/c.jpg>o/c.tsr ");
   EXPECT_EQ(plan({"-"}, "o"), "->o/stdin.tsr ");
   EXPECT_EQ(plan({"a.tsr"}, "", Direction::decode), "a.tsr>a.png ");

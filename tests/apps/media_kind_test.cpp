@@ -30,6 +30,16 @@ TEST(MediaKind, VideoByItsFirstBytes) {
   }
 }
 
+TEST(MediaKind, AnimationsAndTransportStreamsAreVideo) {
+  EXPECT_EQ(type("GIF89a..."), MediaType::video);
+  std::string packets(200, '.');
+  packets[0] = packets[188] = 0x47;
+  EXPECT_EQ(type(packets), MediaType::video);
+  packets[188] = '.';
+  EXPECT_EQ(type(packets), MediaType::picture) << "one byte says nothing";
+  EXPECT_EQ(type("G", "a.ts"), MediaType::video);
+}
+
 TEST(MediaKind, PicturesByTheirFirstBytesWhateverTheName) {
   const std::string size = "\x24\x08\x01\x01";
   for (const std::string& bytes : {std::string("\x89PNG\r\n\x1a\n"), std::string("\xff\xd8\xff\xe0"), "RIFF" + size + "WEBP", size + "ftypavif", size + "ftypheic"}) {

@@ -4,6 +4,7 @@
 #include "data/cursor.h"
 #include "data/jpeg_encode.h"
 #include "data/jpeg_segments.h"
+#include "data/picture_io.h"
 #include "data/sniff.h"
 #include "data/synth.h"
 #include "data/webp_chunks.h"
@@ -30,6 +31,17 @@ TEST(ClaimedSize, WebpExtended) {
   ASSERT_TRUE(size);
   EXPECT_EQ(size->width, 70000u);
   EXPECT_EQ(size->height, 2u);
+}
+
+TEST(ClaimedSize, WebpAnimation) {
+  for (const int flags : {0x00, 0x02, 0x12, 0x10}) {
+    const Bytes file = webp("VP8X", {static_cast<uint8_t>(flags), 0, 0, 0, 9, 0, 0, 9, 0, 0});
+    EXPECT_EQ(webp_animated(file), (flags & 2) != 0);
+    const auto picture = decode_picture(file);
+    ASSERT_FALSE(picture);
+    EXPECT_EQ(picture.status().code() == ErrorCode::unsupported, (flags & 2) != 0) << picture.status().message();
+  }
+  EXPECT_FALSE(webp_animated({}));
 }
 
 TEST(ClaimedSize, WebpLossy) {
