@@ -172,6 +172,7 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
   auto* c = app.add_subcommand("bench", "Time encoding and decoding in this process");
   add_files(*c, o.common, "Pictures, sound and video");
   c->add_option("-q,--quality", o.qualities, "Qualities, separated by commas (16,32,48)")
+      ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::Range(0, 63).description(""))
       ->type_name("Q,...");
@@ -182,6 +183,7 @@ void add_bench(CLI::App& app, BenchOptions& o, int& code) {
      o.bit_rates.clear();
      for (const std::string& text : texts) o.bit_rates.push_back(bit_rate_of(text));
    }, "Sound and video: bit rates, separated by commas (speech: 6k, sound: 12k)")
+      ->allow_extra_args(false)
       ->delimiter(',')
       ->type_name("RATE,...");
   c->add_option("--parallel", o.parallel, "Also code so many pictures at once, and print how many a second (1)")

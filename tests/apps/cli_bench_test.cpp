@@ -25,6 +25,14 @@ TEST(CliBench, JsonHasARowForEachFileAndQuality) {
   EXPECT_EQ(rows[3]["file"], b);
 }
 
+// A list is one argument: what follows it is a file.
+TEST(CliBench, ListsDoNotSwallowFiles) {
+  TemporaryFolder folder;
+  const Outcome outcome = run_program({"bench", "--json", "--repeat", "1", "--bitrate", "6k,12k", "-q", "8,40", write_photo(folder.path("a.png"))});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).size(), 2u);
+}
+
 TEST(CliBench, SeveralPicturesAtOnce) {
   TemporaryFolder folder;
   const std::string a = write_photo(folder.path("a.png"));
