@@ -83,7 +83,7 @@ TEST(RangeTable, LongRunsAreSkipped) {
       std::vector<uint8_t> rows(n);
       for (size_t i = 0; i < n;) {
         const bool coded = rng() % 3 == 0;
-        for (size_t run = 1 + rng() % (coded ? 6000 : 300); run > 0 && i < n; --run, ++i) {
+        for (uint64_t run = 1 + rng() % (coded ? 6000 : 300); run > 0 && i < n; --run, ++i) {
           rows[i] = static_cast<uint8_t>(coded ? rng() % 40 : rng() % static_cast<size_t>(std::max(1, skip_below)));
         }
       }
