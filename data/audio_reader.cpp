@@ -126,21 +126,25 @@ struct AudioReader::State {
     return {};
   }
 
+  // Opens a resampler for what the frame is like, and notes in `format` what that is.
+  Status open_for(const AVFrame* source_frame, av::Resampler& converter, AVFrame* format, const av::ChannelLayout& to, int to_rate) const {
+    av_frame_unref(format);
+    format->format = source_frame->format;
+    format->sample_rate = source_frame->sample_rate;
+    av_channel_layout_copy(&format->ch_layout, &source_frame->ch_layout);
+    av::ChannelLayout from;
+    from.set(source_frame->ch_layout);
+    if (from.get()->order == AV_CHANNEL_ORDER_UNSPEC) from.set_default(from.channels());
+    // As many channels, but no known layout: they pass as they are.
+    const bool as_is = from.channels() == to.channels() && from.get()->order == AV_CHANNEL_ORDER_UNSPEC;
+    return converter.open(decoder->name(), *from.get(), static_cast<AVSampleFormat>(source_frame->format), source_frame->sample_rate, as_is ? *from.get() : *to.get(), to_rate);
+  }
+
   // A stream may change its rate or channels; what comes out does not.
   Status follow_format() {
     if (resampler.is_open() && same_source(frame.get(), shape.get())) return {};
     TESSERA_RETURN_IF_ERROR(resampler.finish(ready));
-    av_frame_unref(shape.get());
-    shape->format = frame->format;
-    shape->sample_rate = frame->sample_rate;
-    av_channel_layout_copy(&shape->ch_layout, &frame->ch_layout);
-    av::ChannelLayout from;
-    from.set(frame->ch_layout);
-    if (from.get()->order == AV_CHANNEL_ORDER_UNSPEC) from.set_default(from.channels());
-    // As many channels, but no known layout: they pass as they are.
-    const bool as_is = from.channels() == layout.channels() && from.get()->order == AV_CHANNEL_ORDER_UNSPEC;
-    return resampler.open(decoder->name(), *from.get(), static_cast<AVSampleFormat>(frame->format),
-                          frame->sample_rate, as_is ? *from.get() : *layout.get(), rate);
+    return open_for(frame.get(), resampler, shape.get(), layout, rate);
   }
 
   Status convert() {
@@ -231,21 +235,11 @@ Result<std::vector<float>> AudioReader::preview(double seconds, const AudioWish&
     s.behind = s.decoder->next(frame.get());
     if (!s.behind || !*s.behind) break;
     got += static_cast<double>(frame->nb_samples) / std::max(1, frame->sample_rate);
-    if (resampler.is_open() && !same_source(frame.get(), first.get())) {  // what follows is of another format: enough seen
-      s.held.push_back(std::move(frame));
-      break;
-    }
-    if (!resampler.is_open()) {
-      first->format = frame->format;
-      first->sample_rate = frame->sample_rate;
-      av_channel_layout_copy(&first->ch_layout, &frame->ch_layout);
-      av::ChannelLayout from;
-      from.set(frame->ch_layout);
-      if (from.get()->order == AV_CHANNEL_ORDER_UNSPEC) from.set_default(from.channels());
-      TESSERA_RETURN_IF_ERROR(resampler.open(s.decoder->name(), *from.get(), static_cast<AVSampleFormat>(frame->format), frame->sample_rate, *to.get(), static_cast<int>(rate)));
-    }
-    TESSERA_RETURN_IF_ERROR(resampler.convert(frame->extended_data, frame->nb_samples, out));
     s.held.push_back(std::move(frame));
+    const AVFrame* const last = s.held.back().get();
+    if (!resampler.is_open()) TESSERA_RETURN_IF_ERROR(s.open_for(last, resampler, first.get(), to, static_cast<int>(rate)));
+    if (!same_source(last, first.get())) break;  // what follows is of another format: enough seen
+    TESSERA_RETURN_IF_ERROR(resampler.convert(last->extended_data, last->nb_samples, out));
   }
   if (resampler.is_open()) TESSERA_RETURN_IF_ERROR(resampler.finish(out));
   const auto most = static_cast<size_t>(seconds * rate) * channels;

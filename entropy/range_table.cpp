@@ -99,12 +99,11 @@ void put_symbols(const CdfTable& table, std::span<const int32_t> symbols, std::s
   if (symbols.size() != rows.size()) throw std::invalid_argument("put_symbols: as many rows as symbols are needed");
   const int skip = table.skip_below();
   for (size_t i = 0; i < symbols.size(); ++i) {
-    // Most positions of large frames are skipped, and lie together.
-    while (i + kRun <= symbols.size() && skipped(rows.subspan(i).first<kRun>(), symbols.subspan(i).first<kRun>(), skip)) i += kRun;
-    if (i == symbols.size()) break;
     const int row = rows[i];
     if (row < skip) {
       if (symbols[i] != 0) throw std::invalid_argument("put_symbols: a skipped symbol is not 0");
+      // Most positions of large frames are skipped, and lie together.
+      while (i + 1 + kRun <= symbols.size() && skipped(rows.subspan(i + 1).first<kRun>(), symbols.subspan(i + 1).first<kRun>(), skip)) i += kRun;
       continue;
     }
     if (row >= table.rows()) throw std::invalid_argument("put_symbols: a row is out of range");

@@ -2,10 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <span>
 #include <stdexcept>
+#include <utility>
 
 #include "apps/tessera-train/audio_pack.h"
 
@@ -65,11 +68,8 @@ KindTable fit_kinds(const std::vector<KindSample>& samples) {
   at::Tensor a = at::empty({static_cast<int64_t>(samples.size()), kColumns}, at::kDouble), y = at::empty({a.size(0)}, at::kDouble), weight = at::empty_like(y);
   for (size_t k = 0; k < samples.size(); ++k) {
     double* const line = a.data_ptr<double>() + static_cast<int64_t>(k) * kColumns;
-    for (size_t i = 0; i < kKindFeatures; ++i) {
-      const double z = std::clamp((samples[k].features[i] - table.mean[i]) * table.scale[i], -3.0, 3.0);
-      line[i] = z;
-      line[kKindFeatures + i] = z * z;
-    }
+    const auto terms = kind_terms(samples[k].features, table);
+    std::copy(terms.begin(), terms.end(), line);
     line[kColumns - 1] = 1;
     y.data_ptr<double>()[k] = samples[k].speech;
     weight.data_ptr<double>()[k] = 0.5 * n / counts[samples[k].speech];

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "models/audio/sound_kind_table.h"
@@ -84,13 +85,18 @@ std::optional<KindFeatures> kind_features(std::span<const float> samples) {
   return out;
 }
 
-double speech_log_odds(const KindFeatures& features, const KindTable& table) {
-  double sum = table.weights.back();
+std::array<double, 2 * kKindFeatures> kind_terms(const KindFeatures& features, const KindTable& table) {
+  std::array<double, 2 * kKindFeatures> terms;
   for (size_t i = 0; i < kKindFeatures; ++i) {
-    const double z = std::clamp((features[i] - table.mean[i]) * table.scale[i], -3.0, 3.0);
-    sum += table.weights[i] * z + table.weights[kKindFeatures + i] * z * z;
+    terms[i] = std::clamp((features[i] - table.mean[i]) * table.scale[i], -3.0, 3.0);
+    terms[kKindFeatures + i] = terms[i] * terms[i];
   }
-  return sum;
+  return terms;
+}
+
+double speech_log_odds(const KindFeatures& features, const KindTable& table) {
+  const auto terms = kind_terms(features, table);
+  return std::inner_product(terms.begin(), terms.end(), table.weights.begin(), table.weights.back());
 }
 
 }  // namespace tessera::models::audio

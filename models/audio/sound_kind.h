@@ -24,6 +24,8 @@ struct KindTable {
   std::array<double, 2 * kKindFeatures + 1> weights;  // features, squares, constant
 };
 extern const KindTable kKindTable;
+// What the weights but the last belong to: the standardised features and their squares.
+std::array<double, 2 * kKindFeatures> kind_terms(const KindFeatures& features, const KindTable& table);
 double speech_log_odds(const KindFeatures& features, const KindTable& table = kKindTable);
 
 }  // namespace tessera::models::audio
