@@ -15,6 +15,7 @@
 #include <mutex>
 #include <new>
 #include <string_view>
+#include <tuple>
 
 #include "codec/bayes_payload.h"
 #include "codec/guard.h"
@@ -114,14 +115,14 @@ namespace {
 
 // The first file of the folder with that name and hash, by way of the cache. `load` makes a model of a path.
 template <class Model, class Load>
-std::shared_ptr<Model> find(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device, Load load) {
+std::shared_ptr<Model> find(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device, Load load, bool half = false) {
   static std::mutex mutex;
-  static std::map<std::pair<std::string, Device>, std::shared_ptr<Model>> loaded;
+  static std::map<std::tuple<std::string, Device, bool>, std::shared_ptr<Model>> loaded;
   const std::lock_guard lock(mutex);
   at::set_num_threads(1);  // loading would otherwise start threads that spin afterwards
   std::string found, problem;
   for (const std::string& path : candidates(folder, name)) {
-    std::shared_ptr<Model>& model = loaded[{path, device}];
+    std::shared_ptr<Model>& model = loaded[{path, device, half}];
     try {
       if (!model) model = load(path);
       if (model->name == name && (!hash || *hash == model->hash)) return model;
@@ -147,7 +148,7 @@ namespace {
 
 // As find(), the network moved to the device.
 template <class Model, class Load>
-std::shared_ptr<Model> find_on(Device device, const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Load load) {
+std::shared_ptr<Model> find_on(Device device, const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Load load, bool half = false) {
   if (device == Device::cuda) {
     std::string why;
     if (!cuda_available(&why)) throw Failure{{ErrorCode::device, "CUDA is not available: " + why}};
@@ -156,7 +157,7 @@ std::shared_ptr<Model> find_on(Device device, const std::string& folder, const s
     auto model = load(path);
     if (device == Device::cuda) model->network.to(at::Device(at::kCUDA, 0));
     return model;
-  });
+  }, half);
 }
 
 }  // namespace
@@ -165,14 +166,17 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
   return find_on<models::StillModel>(device, folder, name, hash, models::load_still);
 }
 
-std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device) {
-  return find_on<models::MotionModel>(device, folder, name, hash, [device](const std::string& path) {
+std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device,
+                                                            PixelPrecision precision, uint64_t pixels) {
+  constexpr uint64_t kFloat32Most = 1280 * 720;
+  const bool half = device == Device::cuda && (precision == PixelPrecision::float16 || (precision == PixelPrecision::automatic && pixels > kFloat32Most));
+  return find_on<models::MotionModel>(device, folder, name, hash, [half](const std::string& path) {
     auto model = models::load_motion(path);
     // Over 300 frames float16 carries a small network's pictures farther from a CPU's than a large one's (docs/results/exactness.md), and gains it little.
     constexpr double kHalfFrom = 50e3;  // multiply-adds a sample
-    if (device == Device::cuda && model->network.decode_macs() > kHalfFrom) model->network.use_half();
+    if (half && model->network.decode_macs() > kHalfFrom) model->network.use_half();
     return model;
-  });
+  }, half);
 }
 
 std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash) {

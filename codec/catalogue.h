@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codec/tessera.h"
+#include "codec/video.h"
 #include "models/audio/speech_model.h"
 #include "models/inr/bayes/prior.h"
 #include "models/still_model.h"
@@ -24,8 +25,10 @@ std::shared_ptr<models::StillModel> find_model(const std::string& folder, const 
 // The same for audio models, which stay on the CPU. Throws Failure: model_missing.
 std::shared_ptr<const models::audio::SpeechModel> find_audio_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash);
 
-// The same for video models. Throws Failure: model_missing, device.
-std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device);
+// The same for video models. On a GPU the pixel path of large networks comes in float16 where `precision` asks for it, or leaves it open and a picture
+// has many samples (`pixels`). Throws Failure: model_missing, device.
+std::shared_ptr<const models::MotionModel> find_video_model(const std::string& folder, const std::string& name, std::optional<uint64_t> hash, Device device,
+                                                            PixelPrecision precision = PixelPrecision::float32, uint64_t pixels = 0);
 
 // The same for priors of the Bayesian codec. Throws Failure: model_missing.
 std::shared_ptr<const models::inr::bayes::Prior> find_prior(const std::string& folder, const std::string& name, std::optional<uint64_t> hash);

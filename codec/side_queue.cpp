@@ -11,8 +11,13 @@ QueueMark mark_queue(at::Device device) {
   return mark;
 }
 
-SideQueue::SideQueue(at::Device device) {
-  if (!device.is_cpu()) guard_.emplace(c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device));
+std::optional<c10::Stream> new_queue(at::Device device, bool urgent) {
+  if (device.is_cpu()) return std::nullopt;
+  return c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device, urgent);
+}
+
+SideQueue::SideQueue(const std::optional<c10::Stream>& queue) {
+  if (queue) guard_.emplace(*queue);
 }
 
 void SideQueue::wait(const QueueMark& mark) const {

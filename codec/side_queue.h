@@ -17,10 +17,13 @@ using QueueMark = std::shared_ptr<c10::Event>;
 // What the calling thread has asked of `device` so far.
 QueueMark mark_queue(at::Device device);
 
-// While it lives, the calling thread's work goes to the side queue.
+// A queue of its own; none on the CPU. `urgent`: where both have work, the device begins its own first.
+std::optional<c10::Stream> new_queue(at::Device device, bool urgent);
+
+// While it lives, the calling thread's work goes to that queue.
 class SideQueue {
  public:
-  explicit SideQueue(at::Device device);
+  explicit SideQueue(const std::optional<c10::Stream>& queue);
   // Work that follows waits for the mark.
   void wait(const QueueMark& mark) const;
   // The tensor's memory came from another queue: it must not be used again there before the work that has been queued here is done.

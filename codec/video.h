@@ -50,6 +50,14 @@ struct VideoFormat {
   size_t plane_bytes(int plane) const { return size_t{plane_width(plane)} * plane_height(plane) * sample_bytes(); }
 };
 
+// In what a GPU computes the pixels of `motion`. Symbols are integers either way. Over 300 predicted frames float16 moves pictures away from those of
+// a CPU by 54 to 62 dB (PSNR), float32 by 65 and more (docs/results/exactness.md). CPUs, and `motion-lite`, always take float32.
+enum class PixelPrecision : uint8_t {
+  automatic,  // float32 up to 1280 x 720, which is fast enough; float16 above
+  float32,
+  float16,
+};
+
 // A picture that the caller owns: planes Y, Cb, Cr of uint8_t at 8 bits, otherwise of native-endian uint16_t in 0..1023 (larger values
 // count as 1023).
 struct VideoFrameView {
@@ -88,6 +96,7 @@ struct VideoEncoderOptions {
   // Another thread writes a frame's packet while the next frame is coded: receive() gives it a frame later, or after flush(). Not with a bit rate.
   bool ahead = false;
   Device device = Device::cpu;
+  PixelPrecision precision = PixelPrecision::automatic;
   int threads = 0;         // 0: all cores
   std::string weights_dir = {};
 };
@@ -140,6 +149,7 @@ class TESSERA_API VideoEncoder {
 
 struct VideoDecoderOptions {
   Device device = Device::cpu;
+  PixelPrecision precision = PixelPrecision::automatic;
   int threads = 0;            // 0: all cores
   Limits limits = {};         // checked by open(), before anything is allocated
   bool strict = false;        // a packet that depends on a lost one is an error instead of a concealed frame

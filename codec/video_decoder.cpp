@@ -69,6 +69,9 @@ struct VideoDecoder::Impl {
   std::vector<uint8_t> last_samples;
   Status failure;
 
+  // A decoder that runs ahead decodes symbols on an urgent queue: a picture's large kernels would keep the small ones of the next symbols waiting.
+  std::optional<c10::Stream> urgent;
+
   // The thread that makes pictures, with options.ahead > 0.
   std::thread worker;
   std::mutex mutex;
@@ -107,7 +110,8 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
   if (header->model_name == kOverfitVideo) {
     TESSERA_RETURN_IF_ERROR(check_overfit_video(*header));
   } else {
-    model = find_video_model(weights_folder(options.weights_dir), header->model_name, header->model_hash, options.device);
+    model = find_video_model(weights_folder(options.weights_dir), header->model_name, header->model_hash, options.device, options.precision,
+                             uint64_t{header->picture.width} * header->picture.height);
   }
   const uint64_t memory = model ? predicted_video_memory(header->picture, model->network.decode_macs()) : overfit_video_memory(header->picture);
   if (memory > options.limits.max_memory) {
@@ -118,7 +122,12 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
   max_payload = bitstream::max_video_payload(header->picture);
   report.bytes = bytes.size();
   opened = true;
-  if (options.ahead > 0 && !options.symbols_only) worker = std::thread([this] { run(); });
+  if (options.ahead > 0 && !options.symbols_only) {
+    const QueueMark loaded = mark_queue(torch_device(options.device));
+    urgent = new_queue(torch_device(options.device), true);
+    SideQueue(urgent).wait(loaded);
+    worker = std::thread([this] { run(); });
+  }
   return {};
 }
 
@@ -147,7 +156,7 @@ void VideoDecoder::Impl::run() {
     const Status status = guarded(options.device, [&]() -> Status {
       const models::TimeLimit time(end);
       models::check_time();
-      if (!side) side.emplace(torch_device(options.device));
+      if (!side) side.emplace(new_queue(torch_device(options.device), false));
       side->wait(slot->decoded);
       for (const at::Tensor& t : {slot->symbols.latents, slot->symbols.feature, slot->symbols.vectors.coarse, slot->symbols.vectors.delta}) side->borrow(t);
       paint(*slot);
@@ -324,6 +333,7 @@ Status VideoDecoder::send(std::span<const uint8_t> packet) {
     const models::TimeLimit time(d.end);
     models::check_time();
     models::set_threads(thread_count(d.options.threads));
+    const SideQueue queue(d.urgent);
     return d.decode(packet);
   });
 }

@@ -374,7 +374,8 @@ Result<VideoEncoder> VideoEncoder::create(VideoEncoderOptions options) {
       TESSERA_RETURN_IF_ERROR(impl->start_groups());
       return impl->start();
     }
-    impl->model = find_video_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device);
+    impl->model = find_video_model(weights_folder(impl->options.weights_dir), impl->options.model, {}, impl->options.device, impl->options.precision,
+                                   uint64_t{impl->options.format.width} * impl->options.format.height);
     return impl->start();
   });
   if (!status.ok()) return status;

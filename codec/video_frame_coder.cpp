@@ -48,10 +48,10 @@ std::span<const uint8_t> bytes_of(const at::Tensor& t) { return {t.const_data_pt
 at::Tensor to_bytes(const at::Tensor& rows) { return rows.to(at::kByte).cpu().contiguous(); }
 at::Tensor to_integers(const at::Tensor& symbols) { return symbols.to(at::kInt).cpu().contiguous(); }
 
-// A row for each of a block's components.
+// A row for each of a block's components, on the network's device.
 at::Tensor vector_rows(const MotionModel& model, const at::Tensor& state, const Level& level) {
   const at::Tensor rows = model.network.prior().vector_rows(state, level, Mode::quantised);
-  return to_bytes(at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1));
+  return at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1);
 }
 
 [[noreturn]] void corrupt(const std::string& text) { throw Failure{{ErrorCode::corrupt, text}}; }
@@ -153,8 +153,11 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   at::Tensor components, rows_v, rows_z;
   {
     const Stopwatch watch(report.seconds_network);
+    // All of it is asked for before the first copy, which waits for the device.
     if (moves) rows_v = vector_rows(model, before, level);
-    rows_z = to_bytes(prior.hyper_rows(before, level, Mode::quantised));
+    rows_z = prior.hyper_rows(before, level, Mode::quantised);
+    if (moves) rows_v = to_bytes(rows_v);
+    rows_z = to_bytes(rows_z);
   }
   at::Tensor z = at::empty(rows_z.sizes(), at::kInt), y;
   {
@@ -193,6 +196,16 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     }
     if (!coder.at_end()) corrupt("a frame's symbols do not end where they should");
     magnitude = check_range(y, kLatentMax, "a latent");
+  }
+  {
+    // The device makes the next state while the checksum is taken: the next frame's symbols wait for it.
+    const Stopwatch watch(report.seconds_network);
+    out.latents = to_device(y, magnitude, real);
+    const at::Tensor news = moves ? components.to(real) : at::zeros({1, h, w, kVectorComponents}, real);
+    out.state = prior.next_state(out.feature, moved, out.latents, news, Mode::quantised);
+  }
+  {
+    const Stopwatch watch(report.seconds_entropy);
     out.checksum = checksum_of(components, z, y);
     if (parsed->checksum) {
       if (kChecks && *parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
@@ -202,10 +215,6 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     report.symbols_coded += coded + static_cast<size_t>(z.numel()) + (moves ? static_cast<size_t>(components.numel()) : 0);
     report.symbols_skipped += static_cast<size_t>(y.numel()) - coded;
   }
-  const Stopwatch watch(report.seconds_network);
-  out.latents = to_device(y, magnitude, real);
-  const at::Tensor news = moves ? components.to(real) : at::zeros({1, h, w, kVectorComponents}, real);
-  out.state = prior.next_state(out.feature, moved, out.latents, news, Mode::quantised);
   return out;
 }
 
@@ -294,7 +303,7 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
   out.next.state = prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised);
   // Copies wait for the device: all at the end.
   if (moves) {
-    out.rows_vectors = vector_rows(model, context.input_state, level);
+    out.rows_vectors = to_bytes(vector_rows(model, context.input_state, level));
     out.vectors = to_integers(news);
   }
   out.rows_z = to_bytes(prior.hyper_rows(context.input_state, level, Mode::quantised));

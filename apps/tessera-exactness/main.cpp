@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -259,12 +260,16 @@ int main(int argc, char** argv) {
   t->add_option("--quality", s.quality, "0..63")->check(CLI::Range(0, 63));
   t->add_option("--pack", s.pack, "pictures to code; a synthetic one without it");
   t->add_option("--parallel", s.parallel, "also pictures a second when so many are coded at once")->check(CLI::Range(0, 64));
+  using tessera::PixelPrecision;
   tessera::exactness::VideoSettings v;
   const auto video = [&](const char* name, const char* text) {
     CLI::App* sub = app.add_subcommand(name, text);
     sub->add_option("--device", v.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
     sub->add_option("--threads", v.threads, "CPU threads, 0: all");
     sub->add_option("--weights-dir", v.weights, "folder of the weights");
+    sub->add_option("--precision", v.precision, "of the pixels of motion on a GPU")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, PixelPrecision>{
+            {"automatic", PixelPrecision::automatic}, {"float32", PixelPrecision::float32}, {"float16", PixelPrecision::float16}}));
     return sub;
   };
   const auto of_pack = [&](CLI::App* sub) {

@@ -41,6 +41,7 @@ VideoEncoder encoder_for(const VideoSettings& s, const Clip& clip, int quality, 
   o.scene_cuts = false;
   o.ahead = ahead;
   o.device = device_of(s.device);
+  o.precision = s.precision;
   o.threads = s.threads;
   o.weights_dir = s.weights;
   auto made = VideoEncoder::create(o);
@@ -51,6 +52,7 @@ VideoEncoder encoder_for(const VideoSettings& s, const Clip& clip, int quality, 
 VideoDecoder decoder_for(const VideoSettings& s, const std::string& device, bool symbols_only, int ahead = 0) {
   VideoDecoderOptions o;
   o.device = device_of(device);
+  o.precision = s.precision;
   o.threads = s.threads;
   o.symbols_only = symbols_only;
   o.ahead = ahead;

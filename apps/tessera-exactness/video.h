@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bitstream/status.h"
+#include "codec/video.h"
 
 namespace tessera::exactness {
 
@@ -13,6 +14,7 @@ struct VideoSettings {
   std::string pack, folder, device = "cpu", model = "motion", weights;
   int threads = 0, frames = 0, quality = 32, repeat = 3;
   std::vector<int> qualities = {8, 24, 40, 56};
+  PixelPrecision precision = PixelPrecision::automatic;
   bool repeat_clip = false;  // to and fro until there are `frames` of them
 };
 
