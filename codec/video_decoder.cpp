@@ -1,9 +1,5 @@
-#include <ATen/Parallel.h>
-
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <thread>
 
 #include "bitstream/crc.h"
@@ -16,6 +12,7 @@
 #include "codec/still_tile.h"
 #include "codec/video_format.h"
 #include "codec/video_frame_coder.h"
+#include "codec/video_pictures.h"
 #include "codec/video_samples.h"
 #include "models/parallel.h"
 #include "models/time_limit.h"
@@ -28,17 +25,6 @@ using models::MotionModel;
 constexpr uint64_t kMostTime = uint64_t{1} << 62;  // of a frame, in ticks
 constexpr uint64_t kMostLost = uint64_t{1} << 24;  // packets announced at once
 constexpr int kMostAhead = 16;
-
-// A frame on its way out.
-struct Slot {
-  FrameSymbols symbols;
-  std::shared_ptr<const OverfitVideoFrame> fitted;  // instead of `symbols`, without a model
-  QueueMark decoded;     // the symbols are there; for a thread of its own
-  VideoFrame frame;
-  uint64_t repeats = 0;  // not 0: so many concealed frames, `frame.time` the first one's
-  bool shown = true;     // false: before the place that was sought
-  bool done = false;
-};
 
 int thread_count(int wanted) { return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
 
@@ -63,23 +49,13 @@ struct VideoDecoder::Impl {
   bool estimated = false;       // frames were concealed since the last time that was told
 
   // Pictures.
-  models::Motion::Reference reference;
-  VideoReport pictures;         // times of the picture path, which may have a thread of its own
-  std::deque<std::shared_ptr<Slot>> order;
+  std::deque<std::shared_ptr<FrameSlot>> order;
   std::vector<uint8_t> last_samples;
-  Status failure;
+  std::unique_ptr<VideoPictures> pictures;  // from open(); none where only symbols are wanted
 
   // A decoder that runs ahead decodes symbols on an urgent queue: a picture's large kernels would keep the small ones of the next symbols waiting.
   std::optional<c10::Stream> urgent;
 
-  // The thread that makes pictures, with options.ahead > 0.
-  std::thread worker;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<std::shared_ptr<Slot>> work;
-  bool quit = false;
-
-  ~Impl() { stop(); }
   Status open(std::span<const uint8_t> bytes);
   bool ready() const { return model ? state.defined() : fitted != nullptr; }  // for a predicted frame
   void forget() {
@@ -88,11 +64,7 @@ struct VideoDecoder::Impl {
   }
   Status decode(std::span<const uint8_t> packet);
   Status conceal(uint64_t frames, uint64_t time);
-  void enqueue(std::shared_ptr<Slot> slot);
-  void paint(Slot& slot);
-  void run();
-  void stop();
-  void settle();
+  void enqueue(std::shared_ptr<FrameSlot> slot);
 };
 
 Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
@@ -113,7 +85,10 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
     model = find_video_model(weights_folder(options.weights_dir), header->model_name, header->model_hash, options.device, options.precision,
                              uint64_t{header->picture.width} * header->picture.height);
   }
-  const uint64_t memory = model ? predicted_video_memory(header->picture, model->network.decode_macs()) : overfit_video_memory(header->picture);
+  const int threads = thread_count(options.threads);
+  const int at_once = options.symbols_only ? 1 : VideoPictures::at_once(model.get(), options.device, options.ahead, threads);
+  const uint64_t memory =
+      model ? predicted_video_memory(header->picture, model->network.decode_macs(), at_once) : overfit_video_memory(header->picture);
   if (memory > options.limits.max_memory) {
     return {ErrorCode::limit, "decoding needs about " + std::to_string(memory >> 20) + " MiB of memory, the limit is " +
                                   std::to_string(options.limits.max_memory >> 20) + " MiB"};
@@ -122,86 +97,29 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
   max_payload = bitstream::max_video_payload(header->picture);
   report.bytes = bytes.size();
   opened = true;
-  if (options.ahead > 0 && !options.symbols_only) {
+  if (options.symbols_only) return {};
+  if (options.ahead > 0) {
     const QueueMark loaded = mark_queue(torch_device(options.device));
     urgent = new_queue(torch_device(options.device), true);
     SideQueue(urgent).wait(loaded);
-    worker = std::thread([this] { run(); });
   }
+  pictures = std::make_unique<VideoPictures>(VideoPictures::Options{model, format, options.device, end, options.ahead, threads});
   return {};
 }
 
-// --- pictures ---
-
-void VideoDecoder::Impl::paint(Slot& slot) {
-  if (slot.fitted) {  // no picture depends on another
-    if (slot.shown) slot.frame.samples = samples_of(paint_overfit_frame(*slot.fitted, options.device, pictures), format);
-    slot.fitted.reset();
-    return;
-  }
-  synthesise_frame(*model, slot.symbols, reference, pictures);
-  slot.symbols = {};
-  if (slot.shown) slot.frame.samples = samples_of(reference.picture, format);
-}
-
-void VideoDecoder::Impl::run() {
-  at::set_num_threads(1);
-  std::optional<SideQueue> side;  // a GPU makes a picture while it decodes the next symbols
-  std::unique_lock lock(mutex);
-  for (;;) {
-    changed.wait(lock, [&] { return quit || !work.empty(); });
-    if (quit) return;
-    const std::shared_ptr<Slot> slot = work.front();
-    lock.unlock();
-    const Status status = guarded(options.device, [&]() -> Status {
-      const models::TimeLimit time(end);
-      models::check_time();
-      if (!side) side.emplace(new_queue(torch_device(options.device), false));
-      side->wait(slot->decoded);
-      for (const at::Tensor& t : {slot->symbols.latents, slot->symbols.feature, slot->symbols.vectors.coarse, slot->symbols.vectors.delta}) side->borrow(t);
-      paint(*slot);
-      return {};
-    });
-    lock.lock();
-    if (failure.ok()) failure = status;
-    slot->done = true;
-    work.pop_front();
-    changed.notify_all();
-  }
-}
-
-void VideoDecoder::Impl::stop() {
-  if (!worker.joinable()) return;
-  {
-    const std::lock_guard lock(mutex);
-    quit = true;
-  }
-  changed.notify_all();
-  worker.join();
-}
-
-// Waits until no picture is being made.
-void VideoDecoder::Impl::settle() {
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return work.empty(); });
-}
-
-void VideoDecoder::Impl::enqueue(std::shared_ptr<Slot> slot) {
+void VideoDecoder::Impl::enqueue(std::shared_ptr<FrameSlot> slot) {
   if (options.symbols_only) return;
-  const bool picture = slot->repeats == 0;
-  if (slot->shown) order.push_back(slot);
-  if (!picture) {
+  if (slot->repeats > 0) {
     slot->done = true;
-  } else if (worker.joinable()) {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return work.size() < static_cast<size_t>(options.ahead); });
-    slot->decoded = mark_queue(torch_device(options.device));
-    work.push_back(std::move(slot));
-    changed.notify_all();
   } else {
-    paint(*slot);
-    slot->done = true;
+    try {
+      pictures->push(slot);
+    } catch (...) {
+      forget();  // the next frame lacks this one's picture
+      throw;
+    }
   }
+  if (slot->shown) order.push_back(std::move(slot));
 }
 
 Status VideoDecoder::Impl::conceal(uint64_t frames, uint64_t time) {
@@ -213,7 +131,7 @@ Status VideoDecoder::Impl::conceal(uint64_t frames, uint64_t time) {
   next_time = *last_time + format.frame_ticks;
   if (skipping) return {};
   report.concealed += frames;
-  auto slot = std::make_shared<Slot>();
+  auto slot = std::make_shared<FrameSlot>();
   slot->repeats = frames;
   slot->frame.time = time;
   slot->frame.concealed = true;
@@ -249,7 +167,7 @@ Status VideoDecoder::Impl::decode(std::span<const uint8_t> bytes) {
     return conceal(1, time);
   }
   VideoReport counted = report;
-  auto slot = std::make_shared<Slot>();
+  auto slot = std::make_shared<FrameSlot>();
   uint32_t crc = 0;
   if (model) {
     FrameSymbols symbols = decode_frame(*model, view->packet.payload, key, state, padded_side(format.height), padded_side(format.width), options.device, counted);
@@ -316,19 +234,14 @@ const VideoFormat& VideoDecoder::format() const { return impl_->format; }
 
 const VideoReport& VideoDecoder::report() const {
   Impl& d = *impl_;
-  d.settle();
-  d.report.seconds_network += d.pictures.seconds_network;
-  d.pictures = {};
+  if (d.pictures) d.report.seconds_network += d.pictures->take_seconds();
   return d.report;
 }
 
 Status VideoDecoder::send(std::span<const uint8_t> packet) {
   Impl& d = *impl_;
   if (!d.opened || d.finished) return not_open();
-  {
-    const std::lock_guard lock(d.mutex);
-    TESSERA_RETURN_IF_ERROR(d.failure);
-  }
+  if (d.pictures) TESSERA_RETURN_IF_ERROR(d.pictures->failure());
   return guarded(d.options.device, [&] {
     const models::TimeLimit time(d.end);
     models::check_time();
@@ -349,19 +262,17 @@ Status VideoDecoder::flush() {
   Impl& d = *impl_;
   if (!d.opened || d.finished) return not_open();
   d.finished = true;
-  d.settle();
-  return d.failure;
+  if (!d.pictures) return {};
+  d.pictures->settle();
+  return d.pictures->failure();
 }
 
 std::optional<VideoFrame> VideoDecoder::receive() {
   Impl& d = *impl_;
   if (d.order.empty()) return std::nullopt;
   if (!d.finished && d.order.size() <= static_cast<size_t>(d.options.ahead)) return std::nullopt;
-  const std::shared_ptr<Slot> slot = d.order.front();
-  {
-    std::unique_lock lock(d.mutex);
-    d.changed.wait(lock, [&] { return slot->done; });
-  }
+  const std::shared_ptr<FrameSlot> slot = d.order.front();
+  if (slot->repeats == 0) d.pictures->wait(*slot);
   if (slot->repeats == 0) {
     d.order.pop_front();
     if (slot->frame.samples.empty()) return std::nullopt;  // its picture could not be made; send() or flush() says why
@@ -378,9 +289,8 @@ std::optional<VideoFrame> VideoDecoder::receive() {
 Status VideoDecoder::seek(uint64_t first) {
   Impl& d = *impl_;
   if (!d.opened) return not_open();
-  d.settle();
+  if (d.pictures) d.pictures->forget();
   d.order.clear();
-  d.reference = {};
   d.forget();
   d.last_samples.clear();
   d.skipping = true;

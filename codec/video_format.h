@@ -13,8 +13,8 @@ void describe(const VideoFormat& format, bitstream::FileHeader& header);
 // Errors: unsupported (a layout that no model codes), corrupt.
 Result<VideoFormat> format_of(const bitstream::FileHeader& header);
 
-// Peak bytes of decoding on the CPU, for a model of so many multiply-adds a pixel.
-uint64_t predicted_video_memory(const bitstream::PictureInfo& picture, double macs);
+// Peak bytes of decoding on the CPU, for a model of so many multiply-adds a pixel and so many pictures in the making at the same time.
+uint64_t predicted_video_memory(const bitstream::PictureInfo& picture, double macs, int at_once = 1);
 
 // Seconds of a number of ticks.
 double seconds_of(const VideoFormat& format, uint64_t ticks);

@@ -113,7 +113,8 @@ at::Tensor bounded(const at::Tensor& x, float lo, float hi, float lost) {
 
 // What a frame leaves to the pixel path of the next one.
 Motion::Reference reference_of(const Motion::Decoded& decoded, const at::Tensor& latents, const at::Tensor& gain) {
-  return {{bounded(decoded.picture.y, 0, 1, 0.5f), bounded(decoded.picture.uv, 0, 1, 0.5f)}, bounded(decoded.feature, -kFeatureMax, kFeatureMax, 0), latents, gain, {}};
+  const at::Tensor feature = decoded.feature.defined() ? bounded(decoded.feature, -kFeatureMax, kFeatureMax, 0) : at::Tensor();
+  return {{bounded(decoded.picture.y, 0, 1, 0.5f), bounded(decoded.picture.uv, 0, 1, 0.5f)}, feature, latents, gain, {}};
 }
 
 // Rounded, within +-most; 0 for what is no number.
@@ -218,20 +219,32 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   return out;
 }
 
-void synthesise_frame(const MotionModel& model, const FrameSymbols& symbols, Motion::Reference& reference, VideoReport& report) {
-  if (symbols.repeat) return;
+FrameLatents frame_latents(const MotionModel& model, const FrameSymbols& symbols, const Motion::Reference& before, VideoReport& report) {
   const c10::InferenceMode inference;
   const Stopwatch watch(report.seconds_network);
   const Motion& net = model.network;
   const Level level = Level::of(symbols.quality, symbols.latents.options());
   const int64_t height = symbols.latents.size(1) * 16, width = symbols.latents.size(2) * 16;
+  Motion::Reference reference = before;
   if (symbols.refresh) reference.feature = at::Tensor();
   reference.state = at::Tensor();
-  const Motion::Context context = symbols.key ? net.key_context(1, height, width, level) : net.context(reference, symbols.vectors, level);
-  const at::Tensor gain = net.latent_gain(level);
-  const at::Tensor y = net.run_means(symbols.feature, context, gain, [&](int, const at::Tensor& mean) { return symbols.latents + mean; });
-  const Motion::Decoded decoded = net.synthesis(y, context, level);
-  reference = reference_of(decoded, y, gain);
+  FrameLatents out;
+  out.quality = symbols.quality;
+  out.context = symbols.key ? net.key_context(1, height, width, level) : net.context(reference, symbols.vectors, level);
+  out.gain = net.latent_gain(level);
+  out.latents = net.run_means(symbols.feature, out.context, out.gain, [&](int, const at::Tensor& mean) { return symbols.latents + mean; });
+  // Several frames may wait for their pictures: without what only the means and the entropy path see.
+  out.context.temporal = out.context.state = out.context.input_state = at::Tensor();
+  return out;
+}
+
+Motion::Reference frame_picture(const MotionModel& model, const FrameLatents& frame, VideoReport& report) {
+  const c10::InferenceMode inference;
+  const Stopwatch watch(report.seconds_network);
+  const Motion& net = model.network;
+  Motion::Decoded decoded = net.synthesis(frame.latents, frame.context, Level::of(frame.quality, frame.latents.options()));
+  if (!pictures_depend(model)) decoded.feature = at::Tensor();
+  return reference_of(decoded, frame.latents, frame.gain);
 }
 
 std::vector<uint8_t> repeat_payload(int quality, bool checksum) {

@@ -1,7 +1,7 @@
 // One frame of video through the network and the range coder: pictures to payload and back.
 //
-// The two paths of docs/exactness.md are kept apart: decode_frame() needs packets and the exact state only, and synthesise_frame() nothing
-// of that state, so that the symbols of one frame may be decoded while the picture of the frame before is made.
+// The two paths of docs/exactness.md are kept apart: decode_frame() needs packets and the exact state only, frame_latents()
+// and frame_picture() nothing of that state, so that the symbols of one frame may be decoded while the picture of the frame before is made.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -33,8 +33,22 @@ struct FrameSymbols {
 FrameSymbols decode_frame(const models::MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, int64_t height,
                           int64_t width, Device device, VideoReport& report);
 
-// Makes the picture. `reference` is what the frame before left, and becomes what this one leaves; its state is not used.
-void synthesise_frame(const models::MotionModel& model, const FrameSymbols& symbols, models::Motion::Reference& reference, VideoReport& report);
+// What a frame's picture is made of, once its latents are known.
+struct FrameLatents {
+  int quality = 0;
+  at::Tensor latents, gain;         // as in Motion::Reference
+  models::Motion::Context context;  // what the synthesis sees of it
+};
+
+// Does a picture need the one before? Not without conditioning (STEM): latents need the last latents, pictures nothing but their own latents, so that
+// several can be made at the same time.
+inline bool pictures_depend(const models::MotionModel& model) { return model.network.config().conditioning; }
+
+// The first half of a picture: its latents. `before` is what the frame before left, of which `state` is not used; where pictures do not depend on each
+// other, latents and gain are enough. Not for repeated frames. Adds to `report`.
+FrameLatents frame_latents(const models::MotionModel& model, const FrameSymbols& symbols, const models::Motion::Reference& before, VideoReport& report);
+// The second half, which is most of the work. Returns what the frame leaves to the next one, without a state. Adds to `report`.
+models::Motion::Reference frame_picture(const models::MotionModel& model, const FrameLatents& frame, VideoReport& report);
 
 // A predicted frame that shows the picture before again.
 std::vector<uint8_t> repeat_payload(int quality, bool checksum);

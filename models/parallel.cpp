@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -17,10 +18,13 @@
 namespace tessera::models {
 namespace {
 
+thread_local int share_of_thread = std::numeric_limits<int>::max();
+
 // One call of parallel(). Guarded by the pool's mutex.
 struct Job {
   const std::function<void(int64_t, int64_t)>* work = nullptr;
   int64_t count = 0, grain = 1, next = 0, running = 0;
+  int helpers = 0, most_helpers = 0;
   Clock::time_point end = kNever;
   std::exception_ptr error;
   std::condition_variable done;
@@ -51,23 +55,25 @@ class Pool {
     job.count = count;
     job.grain = grain;
     job.end = time_end();
+    job.most_helpers = share_of_thread - 1;
     std::unique_lock lock(mutex_);
     jobs_.push_back(&job);
     wake_.notify_all();
-    while (step(job, lock)) {
+    while (step(job, lock, 0)) {
     }
     job.done.wait(lock, [&] { return job.running == 0; });
     if (job.error) std::rethrow_exception(job.error);
   }
 
  private:
-  // Takes and does one piece of the job; false when none is left. The lock is held on entry and on return.
-  bool step(Job& job, std::unique_lock<std::mutex>& lock) {
+  // Takes and does one piece of the job; false when none is left. The lock is held on entry and on return. `helper`: 1 for a helper, 0 for the caller.
+  bool step(Job& job, std::unique_lock<std::mutex>& lock, int helper) {
     if (job.next >= job.count) return false;
     const int64_t begin = job.next, end = std::min(job.count, begin + job.grain);
     job.next = end;
     if (end == job.count) std::erase(jobs_, &job);
     ++job.running;
+    job.helpers += helper;
     lock.unlock();
     std::exception_ptr error;
     try {
@@ -79,6 +85,7 @@ class Pool {
     }
     lock.lock();
     --job.running;
+    job.helpers -= helper;
     if (error) {
       job.error = error;
       if (job.next < job.count) {
@@ -90,12 +97,19 @@ class Pool {
     return true;
   }
 
+  Job* wanting() const {
+    const auto found = std::find_if(jobs_.begin(), jobs_.end(), [](const Job* job) { return job->helpers < job->most_helpers; });
+    return found == jobs_.end() ? nullptr : *found;
+  }
+
   void help() {
     at::set_num_threads(1);  // this setting belongs to the thread
     std::unique_lock lock(mutex_);
     while (true) {
-      wake_.wait(lock, [&] { return !jobs_.empty(); });
-      step(*jobs_.front(), lock);
+      // While a job wants a helper none sleeps: one that leaves a piece looks here again before it does.
+      Job* job = nullptr;
+      wake_.wait(lock, [&] { return (job = wanting()) != nullptr; });
+      step(*job, lock, 1);
     }
   }
 
@@ -113,11 +127,15 @@ void set_threads(int threads) {
   Pool::instance().resize(threads);
 }
 
+ThreadShare::ThreadShare(int threads) : before_(share_of_thread) { share_of_thread = std::min(before_, std::max(1, threads)); }
+
+ThreadShare::~ThreadShare() { share_of_thread = before_; }
+
 int threads() { return Pool::instance().threads(); }
 
 void parallel(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& work) {
   if (count <= 0) return;
-  if (count <= grain || threads() == 1) {
+  if (count <= grain || threads() == 1 || share_of_thread == 1) {
     if (time_end() == kNever) return work(0, count);
     for (int64_t begin = 0; begin < count; begin += grain) {
       check_time();
