@@ -86,9 +86,12 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
                              uint64_t{header->picture.width} * header->picture.height);
   }
   const int threads = thread_count(options.threads);
-  const int at_once = options.symbols_only ? 1 : VideoPictures::at_once(model.get(), options.device, options.ahead, threads);
-  const uint64_t memory =
-      model ? predicted_video_memory(header->picture, model->network.decode_macs(), at_once) : overfit_video_memory(header->picture);
+  int at_once = options.symbols_only ? 1 : VideoPictures::at_once(model.get(), options.device, options.ahead, threads);
+  const auto needed = [&] {
+    return model ? predicted_video_memory(header->picture, model->network.decode_macs(), at_once) : overfit_video_memory(header->picture);
+  };
+  while (at_once > 1 && needed() > options.limits.max_memory) --at_once;
+  const uint64_t memory = needed();
   if (memory > options.limits.max_memory) {
     return {ErrorCode::limit, "decoding needs about " + std::to_string(memory >> 20) + " MiB of memory, the limit is " +
                                   std::to_string(options.limits.max_memory >> 20) + " MiB"};
@@ -103,7 +106,7 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
     urgent = new_queue(torch_device(options.device), true);
     SideQueue(urgent).wait(loaded);
   }
-  pictures = std::make_unique<VideoPictures>(VideoPictures::Options{model, format, options.device, end, options.ahead, threads});
+  pictures = std::make_unique<VideoPictures>(VideoPictures::Options{model, format, options.device, end, options.ahead, at_once, threads});
   return {};
 }
 

@@ -63,9 +63,10 @@ uint64_t predicted_video_memory(const bitstream::PictureInfo& picture, double ma
   constexpr double large = 30e3;  // multiply-adds a pixel
   const auto padded = [](uint64_t side) { return (side + align - 1) / align * align; };
   const uint64_t pixels = padded(picture.width) * padded(picture.height);
-  // Program, libtorch and weights; feature maps and the pictures that are kept. Measured by tests/limits/memory.py.
+  // Program, libtorch and weights; feature maps and the pictures that are kept. Measured by tests/limits/memory.py,
+  // further pictures at the same time by codec/stem_bench.cpp (docs/results/video.md).
   const uint64_t one = macs > large ? (222ull << 20) + pixels * 300 : (170ull << 20) + pixels * 165;
-  return one + static_cast<uint64_t>(std::max(at_once, 1) - 1) * pixels * (macs > large ? 200 : 110);
+  return one + static_cast<uint64_t>(std::max(at_once, 1) - 1) * pixels * (macs > large ? 130 : 55);
 }
 
 double seconds_of(const VideoFormat& format, uint64_t ticks) {

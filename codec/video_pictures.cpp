@@ -46,7 +46,7 @@ VideoPictures::VideoPictures(Options options) : options_(std::move(options)) {
 VideoPictures::~VideoPictures() { stop(); }
 
 void VideoPictures::start() {
-  const int workers = at_once(options_.model.get(), options_.device, options_.ahead, options_.threads);
+  const int workers = options_.at_once;
   for (int i = 0; i < workers; ++i) {
     const int share = options_.threads / workers + (i < options_.threads % workers ? 1 : 0);
     workers_.emplace_back([this, share] { run(share); });

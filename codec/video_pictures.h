@@ -49,9 +49,10 @@ class VideoPictures {
     Device device = Device::cpu;
     models::Clock::time_point end = models::kNever;
     int ahead = 0;    // frames that may wait or be in the making; 0: push() makes the picture
+    int at_once = 1;  // of these in the making: what the memory depends on
     int threads = 1;  // of the CPU; they are shared out
   };
-  // How many pictures are made at the same time, at most: what the memory depends on.
+  // How many pictures are worth making at the same time.
   static int at_once(const models::MotionModel* model, Device device, int ahead, int threads);
 
   explicit VideoPictures(Options options);

@@ -1,11 +1,10 @@
 // Video whose pictures do not depend on each other (STEM): made side by side they are the ones that a decoder without threads makes.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <optional>
-
 #include "bitstream/packet.h"
+#include "codec/video_format.h"
 #include "codec/video_frame_coder.h"
+#include "codec/video_pictures.h"
 #include "tests/codec/videos.h"
 #include "tests/data/temporary_folder.h"
 
@@ -206,22 +205,33 @@ TEST_P(Stem, TimeIsOverSomewhere) {
   }
 }
 
-// Each picture in the making has its share of the memory limit.
-TEST_P(Stem, MemoryOfSeveralPictures) {
+// Where the memory is short fewer pictures are made at the same time; nothing is refused that one after the other is within the limit.
+TEST_P(Stem, MemoryForFewerPictures) {
   const auto info = inspect(stream.bytes(), folder->folder());
   ASSERT_TRUE(info) << info.status().message();
-  const auto opened = [&](VideoDecoderOptions o) {
+  each([&](VideoDecoderOptions o, const std::string& where) {
     o.limits.max_memory = info->predicted_memory;
-    return VideoDecoder::create(o)->open(stream.header);
-  };
-  const bool several = GetParam() == "stem";
-  EXPECT_TRUE(opened(decoding(0, 4)).ok());
-  EXPECT_TRUE(opened(decoding(8, 1)).ok()) << "one picture for each thread, at most";
-  EXPECT_TRUE(opened(decoding(1, 4)).ok());
-  EXPECT_EQ(opened(decoding(2, 2)).ok(), !several);
-  VideoDecoderOptions symbols = decoding(2, 2);
-  symbols.symbols_only = true;
-  EXPECT_TRUE(opened(symbols).ok());
+    expect_same(decoded(o, stream), plain, where);
+    o.limits.max_memory -= 1;
+    EXPECT_EQ(VideoDecoder::create(o)->open(stream.header).code(), ErrorCode::limit) << where;
+  });
+}
+
+TEST_P(Stem, HowManyAtOnce) {
+  const auto model = models::load_motion(folder->folder() + "/" + GetParam() + ".safetensors");
+  const bool apart = !pictures_depend(*model);
+  EXPECT_EQ(apart, GetParam() == "stem");
+  EXPECT_EQ(VideoPictures::at_once(model.get(), Device::cpu, 0, 8), 1);
+  EXPECT_EQ(VideoPictures::at_once(model.get(), Device::cpu, 3, 8), apart ? 3 : 1);
+  EXPECT_EQ(VideoPictures::at_once(model.get(), Device::cpu, 8, 2), apart ? 2 : 1);
+  EXPECT_EQ(VideoPictures::at_once(model.get(), Device::cuda, 16, 1), apart ? 4 : 1);
+  EXPECT_EQ(VideoPictures::at_once(nullptr, Device::cpu, 4, 4), 1);
+  bitstream::PictureInfo picture;
+  picture.width = picture.height = 64;
+  for (const double macs : {1e4, 1e5}) {
+    EXPECT_LT(predicted_video_memory(picture, macs), predicted_video_memory(picture, macs, 2));
+    EXPECT_EQ(predicted_video_memory(picture, macs), predicted_video_memory(picture, macs, 1));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Stem, testing::Values("stem", "motion-lite"),
