@@ -1,8 +1,9 @@
 // Decoding of video whose pictures do not depend on each other (STEM, docs/video.md): one picture after the other, or several at the same time.
 //
 //   stem_bench write RECIPE FOLDER WIDTH HEIGHT FRAMES [QUALITY]   weights of the recipe's network, untrained, and a stream of a moving texture
-//   stem_bench time FOLDER ROUNDS THREADS AHEAD...         decodes it with each number of frames ahead in turn, round by round; 0 and 1: one picture
-//                                                          at a time; and the largest memory that the process had
+//   stem_bench time FOLDER ROUNDS THREADS AHEAD...   decodes it with each number of frames ahead in turn, round by round: making one picture at a time
+//                                                    (by a limit of the memory), and several. To weigh either, ask for that one alone:
+//   stem_bench one|several FOLDER ROUNDS THREADS AHEAD...
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -116,21 +117,31 @@ std::vector<std::vector<uint8_t>> pieces_of(const std::string& file) {
   return pieces;
 }
 
-void time(const std::string& folder, int rounds, int threads, const std::vector<int>& aheads) {
-  const auto pieces = pieces_of(read(folder + "/stem.tsr"));
-  std::vector<std::vector<double>> times(aheads.size());
-  VideoDecoderOptions options;
-  options.weights_dir = folder;
-  options.threads = threads;
+struct Case {
+  int ahead = 0;
+  bool several = false;
+  std::vector<double> times = {};  // ms a frame
+};
+
+void time(const std::string& folder, int rounds, int threads, std::vector<Case> cases) {
+  const std::string file = read(folder + "/stem.tsr");
+  const auto pieces = pieces_of(file);
+  const auto info = inspect({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, folder);
+  check(info.status());
   for (int round = 0; round < rounds; ++round) {
-    for (size_t i = 0; i < aheads.size(); ++i) {
-      options.ahead = aheads[i];
-      times[i].push_back(decode(options, pieces));
+    for (Case& c : cases) {
+      VideoDecoderOptions options;
+      options.weights_dir = folder;
+      options.threads = threads;
+      options.ahead = c.ahead;
+      if (!c.several) options.limits.max_memory = info->predicted_memory;
+      c.times.push_back(decode(options, pieces));
     }
   }
-  for (size_t i = 0; i < aheads.size(); ++i) {
-    std::sort(times[i].begin(), times[i].end());
-    std::printf("%2d ahead: %7.1f ms a frame at best, %7.1f in the middle of %d rounds\n", aheads[i], times[i].front(), times[i][times[i].size() / 2], rounds);
+  for (Case& c : cases) {
+    std::sort(c.times.begin(), c.times.end());
+    std::printf("%2d ahead, %s: %7.1f ms a frame at best, median of %d rounds %.1f\n", c.ahead, c.several ? "several pictures at a time" : "one picture at a time     ",
+                c.times.front(), rounds, c.times[c.times.size() / 2]);
   }
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
@@ -151,16 +162,19 @@ int main(int argc, char** argv) {
                      argc == 8 ? number(argv[7]) : 32);
       return 0;
     }
-    if (mode == "time" && argc > 5) {
-      std::vector<int> aheads;
-      for (int i = 5; i < argc; ++i) aheads.push_back(tessera::number(argv[i]));
-      tessera::time(argv[2], std::max(1, tessera::number(argv[3])), tessera::number(argv[4]), aheads);
+    if ((mode == "time" || mode == "one" || mode == "several") && argc > 5) {
+      std::vector<tessera::Case> cases;
+      for (int i = 5; i < argc; ++i) {
+        if (mode != "several") cases.push_back({tessera::number(argv[i]), false});
+        if (mode != "one") cases.push_back({tessera::number(argv[i]), true});
+      }
+      tessera::time(argv[2], std::max(1, tessera::number(argv[3])), tessera::number(argv[4]), cases);
       return 0;
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "stem_bench: %s\n", error.what());
     return 1;
   }
-  std::fprintf(stderr, "stem_bench write RECIPE FOLDER WIDTH HEIGHT FRAMES [QUALITY] | time FOLDER ROUNDS THREADS AHEAD...\n");
+  std::fprintf(stderr, "stem_bench write RECIPE FOLDER WIDTH HEIGHT FRAMES [QUALITY] | time|one|several FOLDER ROUNDS THREADS AHEAD...\n");
   return 2;
 }

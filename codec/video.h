@@ -155,7 +155,8 @@ struct VideoDecoderOptions {
   bool strict = false;        // a packet that depends on a lost one is an error instead of a concealed frame
   bool symbols_only = false;  // prove the checksums, make no pictures
   // Frames by which the symbols may run ahead of the pictures, so that two threads work on two frames; 0: low delay. receive() gives a
-  // frame so many packets later, or after flush().
+  // frame so many packets later, or after flush(). Of a model without conditioning (STEM) several pictures are made at the same time: at most so
+  // many, one for each thread, as the memory limit allows.
   int ahead = 0;
   std::string weights_dir = {};
 };

@@ -99,14 +99,15 @@ Status VideoDecoder::Impl::open(std::span<const uint8_t> bytes) {
   format = *found;
   max_payload = bitstream::max_video_payload(header->picture);
   report.bytes = bytes.size();
-  opened = true;
-  if (options.symbols_only) return {};
-  if (options.ahead > 0) {
-    const QueueMark loaded = mark_queue(torch_device(options.device));
-    urgent = new_queue(torch_device(options.device), true);
-    SideQueue(urgent).wait(loaded);
+  if (!options.symbols_only) {
+    if (options.ahead > 0) {
+      const QueueMark loaded = mark_queue(torch_device(options.device));
+      urgent = new_queue(torch_device(options.device), true);
+      SideQueue(urgent).wait(loaded);
+    }
+    pictures = std::make_unique<VideoPictures>(VideoPictures::Options{model, format, options.device, end, options.ahead, at_once, threads});
   }
-  pictures = std::make_unique<VideoPictures>(VideoPictures::Options{model, format, options.device, end, options.ahead, at_once, threads});
+  opened = true;
   return {};
 }
 
