@@ -93,6 +93,7 @@ void VideoPictures::settle() {
 void VideoPictures::forget() {
   settle();
   reference_ = {};
+  handed_on_.reset();
   last_.reset();
 }
 
