@@ -31,7 +31,7 @@ struct Golden {
 };
 constexpr Golden kStreams[] = {{"lite_q32", "motion-lite", 96, 64, 8, 20, 32, 0, 0, 27},    {"lite_odd10", "motion-lite", 75, 41, 10, 11, 48, 0, 4, 30},
                                {"lite_rate", "motion-lite", 96, 64, 8, 20, 32, 60000, 0, 20}, {"lite_best", "motion-lite", 176, 144, 8, 3, 63, 0, 0, 36},
-                               {"motion_q32", "motion", 96, 64, 8, 12, 32, 0, 0, 27}};
+                               {"motion_q32", "motion", 96, 64, 8, 12, 32, 0, 0, 27},         {"stem_q32", "stem", 96, 64, 8, 12, 32, 0, 0, 27}};
 
 // Planes Y, Cb, Cr of a texture that moves.
 std::vector<uint8_t> source(const Golden& g, const VideoFormat& f, size_t frame) {
