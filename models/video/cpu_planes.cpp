@@ -1,34 +1,14 @@
 #include "models/video/cpu_planes.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstring>
 
 #include "models/clones.h"
 #include "models/parallel.h"
+#include "models/video/phase_warp.h"
 
 namespace tessera::models {
 namespace {
-
-constexpr int kPhases = 8;  // of a sample
-using Taps = std::array<float, 4>;
-
-// Bicubic weights, a = -3/4, at each eighth of a sample.
-const std::array<Taps, kPhases>& taps() {
-  static const std::array<Taps, kPhases> table = [] {
-    constexpr double a = -0.75;
-    const auto near = [](double x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
-    const auto far = [](double x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
-    std::array<Taps, kPhases> out;
-    for (int i = 0; i < kPhases; ++i) {
-      const double t = static_cast<double>(i) / kPhases;
-      out[static_cast<size_t>(i)] = {static_cast<float>(far(1 + t)), static_cast<float>(near(t)), static_cast<float>(near(1 - t)), static_cast<float>(far(2 - t))};
-    }
-    return out;
-  }();
-  return table;
-}
 
 // One block; `from` is the sample at its corner, with one row and column before and two behind.
 template <int kSide>
@@ -71,7 +51,7 @@ void warp_block(const float* plane, int64_t width, int64_t height, int64_t x, in
     for (int64_t j = 0; j < side; ++j) std::memcpy(out + j * width, from + j * stride, static_cast<size_t>(side) * sizeof(float));
     return;
   }
-  (side == 8 ? interpolate_8 : interpolate_4)(from, stride, taps()[fx].data(), taps()[fy].data(), out, width);
+  (side == 8 ? interpolate_8 : interpolate_4)(from, stride, warp_taps()[fx].data(), warp_taps()[fy].data(), out, width);
 }
 
 // Rows of a patch: `picture` minus `other`, or minus `level`.
@@ -97,7 +77,7 @@ at::Tensor warp_planes_cpu(const at::Tensor& planes, const at::Tensor& dense, in
   const at::Tensor in = planes.contiguous(), vectors = dense.contiguous();
   at::Tensor out = at::empty_like(in);
   const int64_t b = in.size(0), c = in.size(1), height = in.size(2), width = in.size(3), h = height / side, w = width / side;
-  const int64_t eighths = kPhases / steps;  // a step of the vectors
+  const int64_t eighths = kWarpPhases / steps;  // a step of the vectors
   const float *from = in.const_data_ptr<float>(), *v = vectors.const_data_ptr<float>();
   float* to = out.data_ptr<float>();
   parallel(b * c * h, 4, [&](int64_t begin, int64_t end) {

@@ -165,7 +165,8 @@ Motion::Context Motion::context(const Reference& reference, const VectorField& v
     return c;
   }
   const at::Tensor dense = dense_vectors(vectors);
-  c.moved = warp(reference.picture, dense);
+  // Float16 has far larger errors of its own.
+  c.moved = warp(reference.picture, dense, c10::InferenceMode::is_enabled() && type == at::kFloat);
   at::Tensor feature = empty_.reshape({1, 1, 1, -1});
   if (reference.feature.defined()) {
     const at::Tensor last = gather_blocks(reference.feature, whole_shift(dense, 8 * kVectorUnit));

@@ -4,6 +4,7 @@
 
 #include "models/cpu_block.h"
 #include "models/video/cpu_planes.h"
+#include "models/video/phase_warp.h"
 
 namespace tessera::models {
 namespace {
@@ -78,8 +79,10 @@ at::Tensor rebuild_vectors(const at::Tensor& residual) {
 
 at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense) { return sample_plane(y, dense, 8, 1.0 / kVectorUnit); }
 
-Planes warp(const Planes& reference, const at::Tensor& dense) {
-  if (use_cpu_inference(reference.y)) return {warp_planes_cpu(reference.y, dense, 8, kVectorUnit), warp_planes_cpu(reference.uv, dense, 4, 2 * kVectorUnit)};
+Planes warp(const Planes& reference, const at::Tensor& dense, bool exact_phases) {
+  const auto moved = [&](auto by) -> Planes { return {by(reference.y, dense, 8, kVectorUnit), by(reference.uv, dense, 4, 2 * kVectorUnit)}; };
+  if (use_cpu_inference(reference.y)) return moved(warp_planes_cpu);
+  if (exact_phases) return moved(warp_planes_by_phases);
   return {warp_luma(reference.y, dense), sample_plane(reference.uv, dense, 4, 0.5 / kVectorUnit)};
 }
 

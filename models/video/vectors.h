@@ -35,8 +35,9 @@ at::Tensor predict_vectors(const at::Tensor& coarse);
 // damaged residuals do no harm.
 at::Tensor rebuild_vectors(const at::Tensor& residual);
 
-// The reference moved by dense vectors [B,H/8,W/8,2]: bicubic (a = -3/4), edges repeated. Gradients reach the reference.
-Planes warp(const Planes& reference, const at::Tensor& dense);
+// The reference moved by dense vectors [B,H/8,W/8,2]: bicubic (a = -3/4), edges repeated. Gradients reach the reference, unless it is asked for exact phases
+// on a GPU: some hundred small operators instead of one (phase_warp.h).
+Planes warp(const Planes& reference, const at::Tensor& dense, bool exact_phases = false);
 at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense);
 
 // x [B,h,w,C] at the positions that whole-numbered shifts [B,h,w,2] (x, y) point to, clamped to the map. An exact copy.

@@ -26,13 +26,16 @@ TEST(CpuPlanes, WarpedAsByTheTensorOperators) {
   for (const auto& [height, width, reach] : {std::tuple<int64_t, int64_t, int>{16, 16, 40}, {48, 80, 7}, {48, 80, 300}, {160, 32, 4095}}) {
     const Planes reference = random_planes(2, height, width, 5);
     const at::Tensor dense = random_integers({2, height / 8, width / 8, 2}, reach, 9);
-    const Planes slow = warp(reference, dense);
+    const Planes slow = warp(reference, dense), exact = warp(reference, dense, true);
     const Threads threads(2);
     const c10::InferenceMode inference;
     const Planes fast = warp(reference, dense);
     // Positions of the tensor operators are rounded to some 10^-5 samples.
     EXPECT_LT(largest_difference(fast.y, slow.y), 2e-3) << reach;
     EXPECT_LT(largest_difference(fast.uv, slow.uv), 2e-3) << reach;
+    // Those of exact phases are not.
+    EXPECT_LT(largest_difference(fast.y, exact.y), 2e-6) << reach;
+    EXPECT_LT(largest_difference(fast.uv, exact.uv), 2e-6) << reach;
   }
 }
 
