@@ -51,9 +51,9 @@ struct VideoFormat {
 };
 
 // In what a GPU computes the pixels of `motion`. Symbols are integers either way. Over 300 predicted frames float16 moves pictures away from those of
-// a CPU by 54 to 62 dB (PSNR), float32 by 65 and more (docs/results/exactness.md). CPUs, and `motion-lite`, always take float32.
+// a CPU to 54 to 62 dB (PSNR); float32 stays nearer (docs/results/exactness.md). CPUs, and `motion-lite`, always take float32.
 enum class PixelPrecision : uint8_t {
-  automatic,  // float32 up to 1280 x 720, which is fast enough; float16 above
+  automatic,  // float32 up to 1280 x 720, float16 above
   float32,
   float16,
 };

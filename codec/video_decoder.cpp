@@ -276,8 +276,8 @@ std::optional<VideoFrame> VideoDecoder::receive() {
   if (d.order.empty()) return std::nullopt;
   if (!d.finished && d.order.size() <= static_cast<size_t>(d.options.ahead)) return std::nullopt;
   const std::shared_ptr<FrameSlot> slot = d.order.front();
-  if (slot->repeats == 0) d.pictures->wait(*slot);
   if (slot->repeats == 0) {
+    d.pictures->wait(*slot);
     d.order.pop_front();
     if (slot->frame.samples.empty()) return std::nullopt;  // its picture could not be made; send() or flush() says why
     d.last_samples = slot->frame.samples;
