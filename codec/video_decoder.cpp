@@ -41,6 +41,7 @@ struct VideoDecoder::Impl {
 
   // Symbols.
   at::Tensor state;             // exact; undefined where no predicted frame can be decoded
+  models::VectorCoder vectors;  // as it is behind that frame
   std::shared_ptr<const OverfitVideoFrame> fitted;  // the same of overfitted video
   bool skipping = false;        // after a seek: nothing is shown before the next key frame
   uint64_t first = 0;           // frames before this time are not given out
@@ -174,8 +175,10 @@ Status VideoDecoder::Impl::decode(std::span<const uint8_t> bytes) {
   auto slot = std::make_shared<FrameSlot>();
   uint32_t crc = 0;
   if (model) {
-    FrameSymbols symbols = decode_frame(*model, view->packet.payload, key, state, padded_side(format.height), padded_side(format.width), options.device, counted);
+    models::VectorCoder learning = vectors;  // a damaged packet leaves nothing behind
+    FrameSymbols symbols = decode_frame(*model, view->packet.payload, key, state, learning, padded_side(format.height), padded_side(format.width), options.device, counted);
     state = symbols.state;
+    vectors = std::move(learning);
     symbols.state = at::Tensor();
     crc = symbols.checksum;
     counted.checked += symbols.checked ? 1 : 0;

@@ -80,8 +80,8 @@ struct Waiting {
   bool key = false;
 };
 
-Waiting packed(const MotionModel& model, Waiting waiting) {
-  if (waiting.payload.bytes.empty()) waiting.payload = pack_frame(model, waiting.frame, waiting.report);
+Waiting packed(const MotionModel& model, Waiting waiting, models::VectorCoder& vectors) {
+  if (waiting.payload.bytes.empty()) waiting.payload = pack_frame(model, waiting.frame, vectors, waiting.report);
   waiting.frame = {};
   return waiting;
 }
@@ -106,6 +106,7 @@ struct VideoEncoder::Impl {
   std::deque<VideoPacket> ready;
   std::vector<bitstream::IndexEntry> entries;
   models::Motion::Reference reference;
+  models::VectorCoder vectors;  // of the frames written since the key frame
   VideoReport report;
   uint32_t since_key = 0;    // frames since the key frame, itself not counted
   uint64_t next_time = 0;    // of a frame that needs no time stamp
@@ -161,7 +162,7 @@ Coded VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
     Coded coded = {encode_frame(*model, picture, plan, {false, quality, options.checksum}, tried), {}, {}};
     int better = quality;
     if (rate) {
-      coded.payload = pack_frame(*model, coded.frame, tried);
+      coded.payload = pack_frame(*model, coded.frame, vectors, tried);
       rate->learn(true, bonus(true), quality, 8.0 * static_cast<double>(coded.payload.bytes.size()));
       better = rate->quality(true, bonus(true));
     }
@@ -282,7 +283,7 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
         coded->frame.next = reference;
       }
       if (rate && !key && !repeat) {
-        coded->payload = pack_frame(*model, coded->frame, report);
+        coded->payload = pack_frame(*model, coded->frame, vectors, report);
         rate->learn(false, bonus(false), q, 8.0 * static_cast<double>(coded->payload.bytes.size()));
       }
     }
@@ -313,10 +314,11 @@ void VideoEncoder::Impl::hand_over(Coded coded, uint64_t time, bool key, int qua
   last_time = time;
   next_time = time + options.format.frame_ticks;
   write_waiting();
+  if (key) vectors.reset();
   if (options.ahead && model && !rate) {
-    waiting = std::async(std::launch::async, [model = model, w = std::move(w)]() mutable { return packed(*model, std::move(w)); });
+    waiting = std::async(std::launch::async, [this, w = std::move(w)]() mutable { return packed(*model, std::move(w), vectors); });
   } else {
-    write(model ? packed(*model, std::move(w)) : w);
+    write(model ? packed(*model, std::move(w), vectors) : w);
   }
 }
 

@@ -36,7 +36,7 @@ static_assert(std::endian::native == std::endian::little, "checksums are defined
 // lanes weigh nothing.
 constexpr size_t kMostRangeCoded = 60000;
 constexpr float kFeatureMax = 1e4f;    // far beyond what trained networks reach
-constexpr int kVectorComponents = 10;  // coarse x, y; four deltas x, y
+constexpr int kVectorComponents = models::VectorCoder::kComponents;  // coarse x, y; four deltas x, y
 
 std::span<const uint8_t> raw(const at::Tensor& t) {
   return {static_cast<const uint8_t*>(t.const_data_ptr()), static_cast<size_t>(t.numel()) * t.element_size()};
@@ -126,8 +126,8 @@ size_t coded_of(std::span<const uint8_t> rows, int skip_below) {
 
 }  // namespace
 
-FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, int64_t height, int64_t width,
-                          Device device, VideoReport& report) {
+FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, models::VectorCoder& vectors, int64_t height,
+                          int64_t width, Device device, VideoReport& report) {
   const c10::InferenceMode inference;
   const auto parsed = read_video_payload(payload, key);
   if (!parsed) throw Failure{parsed.status()};
@@ -148,6 +148,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   }
   const Level level = Level::of(out.quality, real);
   const bool moves = !key && net.config().conditioning;
+  if (key) vectors.reset();
   const at::Tensor before = key ? prior.initial_state(1, h, w, real) : state;
 
   entropy::RangeDecoder coder(std::as_bytes(parsed->coded));
@@ -165,7 +166,11 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     const Stopwatch watch(report.seconds_entropy);
     if (moves) {
       components = at::empty(rows_v.sizes(), at::kInt);
-      get(model.vector_table, rows_v, coder, components, "motion vectors");
+      if (net.config().vector_coding == models::VectorCoding::mixed) {
+        vectors.decode(h, w, bytes_of(rows_v), integers(components), coder);
+      } else {
+        get(model.vector_table, rows_v, coder, components, "motion vectors");
+      }
       out.vectors = field_of(components, torch_device(device));
     }
     get(model.hyper_table, rows_z, coder, z, "hyperlatents");
@@ -326,7 +331,7 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
   return out;
 }
 
-FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, VideoReport& report) {
+FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, models::VectorCoder& vectors, VideoReport& report) {
   const Stopwatch watch(report.seconds_entropy);
   const bool moves = frame.vectors.defined();
   FramePayload out;
@@ -336,7 +341,11 @@ FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, Video
   out.checksum = checksum_of(frame.vectors, frame.z, frame.y);
   if (frame.options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
   entropy::RangeEncoder coder;
-  if (moves) entropy::put_symbols(model.vector_table, integers(frame.vectors), bytes_of(frame.rows_vectors), coder);
+  if (moves && model.network.config().vector_coding == models::VectorCoding::mixed) {
+    vectors.encode(frame.vectors.size(1), frame.vectors.size(2), bytes_of(frame.rows_vectors), integers(frame.vectors), coder);
+  } else if (moves) {
+    entropy::put_symbols(model.vector_table, integers(frame.vectors), bytes_of(frame.rows_vectors), coder);
+  }
   entropy::put_symbols(model.hyper_table, integers(frame.z), bytes_of(frame.rows_z), coder);
   const size_t coded = coded_of(bytes_of(frame.rows_y), model.latent_table.skip_below());
   std::vector<uint8_t> lanes;

@@ -12,6 +12,7 @@
 
 #include "codec/video.h"
 #include "models/video/motion_model.h"
+#include "models/video/vector_coder.h"
 
 namespace tessera {
 
@@ -28,10 +29,11 @@ struct FrameSymbols {
   bool checked = false;         // a stored checksum was compared
 };
 
-// Decodes the symbols of a frame of height x width (multiples of 16). `state`: as the frame before left it; not used by key frames.
+// Decodes the symbols of a frame of height x width (multiples of 16). `state`: as the frame before left it; not used by key frames. `vectors` learns from the
+// frame, and forgets at a key frame; where decode_frame() throws, it is of no further use.
 // Adds to `report`. Throws Failure (corrupt, unsupported).
-FrameSymbols decode_frame(const models::MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, int64_t height,
-                          int64_t width, Device device, VideoReport& report);
+FrameSymbols decode_frame(const models::MotionModel& model, std::span<const uint8_t> payload, bool key, const at::Tensor& state, models::VectorCoder& vectors,
+                          int64_t height, int64_t width, Device device, VideoReport& report);
 
 // What a frame's picture is made of, once its latents are known.
 struct FrameLatents {
@@ -81,11 +83,11 @@ CodedFrame encode_frame(const models::MotionModel& model, const models::Planes& 
                         VideoReport& report);
 
 // The frame as a packet's payload, and the CRC-32C of its symbols. Nothing but the CPU is used, and no libtorch operator: another thread may do it while
-// the next frame is made. Adds to `report`.
+// the next frame is made. `vectors` learns from predicted frames, in their order; at a key frame that goes into the stream it has to be reset. Adds to `report`.
 struct FramePayload {
   std::vector<uint8_t> bytes;
   uint32_t checksum = 0;
 };
-FramePayload pack_frame(const models::MotionModel& model, const CodedFrame& frame, VideoReport& report);
+FramePayload pack_frame(const models::MotionModel& model, const CodedFrame& frame, models::VectorCoder& vectors, VideoReport& report);
 
 }  // namespace tessera

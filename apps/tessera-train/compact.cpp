@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "models/audio/speech_model.h"
+#include "models/video/motion_model.h"
 #include "models/weights.h"
 
 namespace tessera::train {
 
-void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision, const std::string& name_of_model) {
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision, const std::string& name_of_model,
+                     const std::string& configuration) {
   models::Weights w;
   try {
     w = models::load_weights(in);
@@ -35,6 +37,15 @@ void compact_weights(const std::string& in, const std::string& out, const std::s
       if (!run->contains("continues")) break;
     }
     w.metadata["training"] = record.dump();
+  }
+  if (!configuration.empty()) {
+    auto config = nlohmann::ordered_json::parse(w.metadata["config"], nullptr, false);
+    const auto fields = nlohmann::ordered_json::parse(configuration, nullptr, false);
+    if (!config.is_object()) throw std::runtime_error(in + ": has no configuration");
+    if (!fields.is_object()) throw std::runtime_error("the configuration's fields are no JSON object: " + configuration);
+    for (const auto& [key, value] : fields.items()) config[key] = value;
+    if (models::is_motion(w.metadata)) (void)models::MotionConfig::from_json(config.dump());  // refuses what no model could be loaded with
+    w.metadata["config"] = config.dump();
   }
   if (!name_of_model.empty()) w.metadata["model"] = name_of_model;
   if (revision > 0) w.metadata["revision"] = std::to_string(revision);

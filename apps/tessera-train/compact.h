@@ -6,8 +6,10 @@
 
 namespace tessera::train {
 
+// `configuration`: JSON whose fields replace those of the model's, for what weights do not depend on, such as a video model's "vector_coding".
 // `data_name`, where it is not empty, replaces what the training record says of the data, `revision` above 0 the model's revision, `name` its name. Throws std::runtime_error with the file's
 // name and the cause.
-void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision = 0, const std::string& name = "");
+void compact_weights(const std::string& in, const std::string& out, const std::string& data_name, int64_t revision = 0, const std::string& name = "",
+                     const std::string& configuration = "");
 
 }  // namespace tessera::train

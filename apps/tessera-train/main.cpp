@@ -38,6 +38,8 @@ int main(int argc, char** argv) {
   compact->add_option("--data-name", compact_data, "what the training record says of the data");
   std::string compact_name;
   compact->add_option("--name", compact_name, "model name in the weights file; as it is without this");
+  std::string compact_config;
+  compact->add_option("--config", compact_config, "JSON object whose fields replace those of the model's configuration, e.g. {\"vector_coding\": \"mixed\"}");
   int64_t compact_revision = 0;
   compact->add_option("--revision", compact_revision, "model revision in the weights file; 0: as it is")->check(CLI::Range(0, 999999999));
 
@@ -83,7 +85,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (compact->parsed()) {
-      tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision, compact_name);
+      tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision, compact_name, compact_config);
       return 0;
     }
     if (kinds->parsed()) {

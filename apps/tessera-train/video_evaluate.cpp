@@ -10,6 +10,7 @@
 #include "apps/tessera-train/video_recipe.h"
 #include "models/still_model.h"
 #include "models/video/motion_search.h"
+#include "models/video/vector_coder.h"
 
 namespace tessera::train {
 namespace {
@@ -30,6 +31,12 @@ at::Tensor costs_of(const entropy::CdfTable& table, at::Device device) {
 double psnr_of(const at::Tensor& a, const at::Tensor& b) {
   const double mse = (at::round(a * 255) - b * 255).square().mean().item<double>();
   return 10 * std::log10(65025.0 / std::max(mse, 1e-2));  // at most 68 dB
+}
+
+double mixed_bits(models::VectorCoder& coder, const Motion::Frame& f) {
+  const at::Tensor rows = at::floor(f.vector_rows + 0.5).to(at::kByte).cpu().contiguous(), symbols = f.vector_symbols.to(at::kInt).cpu().contiguous();
+  const auto count = static_cast<size_t>(symbols.numel());
+  return coder.count(symbols.size(1), symbols.size(2), {rows.const_data_ptr<uint8_t>(), count}, {symbols.const_data_ptr<int32_t>(), count});
 }
 
 }  // namespace
@@ -63,6 +70,7 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
   const int64_t height = clips.height_of(clip), width = clips.width_of(clip);
   Motion::Reference reference;
   std::vector<double> luma;
+  models::VectorCoder vector_coder;
   for (int64_t t = 0; t < r.frames; ++t) {
     const Planes whole = clips.frame(clip, t), x = models::pad_planes(whole);
     const int quality = std::min(63, options.quality + kQualityPattern[t % 8]);
@@ -76,7 +84,7 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
     }
     const Motion::Frame f = network.code(x, reference, vectors, level, {.noise = false, .mode = options.mode, .skip_below = costs.skip_below()});
     const double hyper = costs.hyperlatents(f.hyper_symbols, f.hyper_rows);
-    const double side = f.vector_symbols.defined() ? costs.vectors(f.vector_symbols, f.vector_rows) : 0.0;
+    const double side = !f.vector_symbols.defined() ? 0.0 : network.config().vector_coding == models::VectorCoding::mixed ? mixed_bits(vector_coder, f) : costs.vectors(f.vector_symbols, f.vector_rows);
     const double bits = hyper + side + costs.latents(f.symbols, f.rows);
     r.bits += bits;
     r.hyper_bits += hyper;

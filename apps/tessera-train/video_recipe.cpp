@@ -36,6 +36,7 @@ std::string VideoRecipe::to_json() const {
   optimizer.write(j);
   j["patterned"] = patterned;
   j["patterns"] = patterns;
+  j["rough"] = rough;
   j["phases"] = ordered_json::array();
   for (const VideoPhase& p : phases) {
     ordered_json phase = {{"frames", p.frames}, {"crop", p.crop}, {"synthetic", p.synthetic}, {"skip", p.skip}, {"drop", p.drop}, {"reach", p.reach}, {"quarters", p.quarters}};
@@ -53,13 +54,15 @@ bool is_video_recipe(const std::string& path) {
 VideoRecipe load_video_recipe(const std::string& path) {
   const json j = read_recipe(path);
   return of_recipe(path, [&] {
-    check_entries(j, {OptimizerRecipe::keys(), {"model", "config", "patterned", "patterns", "phases", "comment"}});
+    check_entries(j, {OptimizerRecipe::keys(), {"model", "config", "patterned", "patterns", "rough", "phases", "comment"}});
     VideoRecipe r;
     r.model = j.value("model", r.model);
     r.optimizer.read(j);
     r.patterned = j.value("patterned", r.patterned);
     r.patterns = j.value("patterns", r.patterns);
     if (!(r.patterns >= 0 && r.patterns <= 0.9)) throw std::runtime_error("\"patterns\" is a share, at most 0.9");
+    r.rough = j.value("rough", r.rough);
+    if (!(r.rough >= 0 && r.rough <= 1)) throw std::runtime_error("\"rough\" is a share");
     r.config = models::MotionConfig::from_json(j.at("config").dump());
     for (const json& p : j.at("phases")) r.phases.push_back(phase_of(p));
     if (r.phases.empty()) throw std::runtime_error("has no phases");

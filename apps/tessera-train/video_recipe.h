@@ -27,6 +27,7 @@ struct VideoRecipe {
   std::vector<VideoPhase> phases;
   double patterned = 0.75;  // share of samples with hierarchical qualities (kQualityPattern); the others keep one quality
   double patterns = 0;      // share of the pictures in motion that are test patterns (patterns.h)
+  double rough = 0;         // share of the clips that get noise, and of those that are sharpened (roughen.h)
   std::string to_json() const;
 };
 

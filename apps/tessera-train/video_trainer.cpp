@@ -10,6 +10,7 @@
 
 #include "apps/tessera-train/clips.h"
 #include "apps/tessera-train/grids.h"
+#include "apps/tessera-train/roughen.h"
 #include "apps/tessera-train/video_evaluate.h"
 #include "models/video/motion_model.h"
 #include "models/video/motion_search.h"
@@ -95,10 +96,14 @@ class VideoRun : public TrainingRun {
   Planes clips_of(const VideoPhase& phase) const {
     int64_t synthetic = pictures_ ? static_cast<int64_t>(std::lround(phase.synthetic * static_cast<double>(phase.batch))) : 0;
     const at::NoGradGuard no_grad;
-    if (synthetic == 0) return clips_->sample(phase.batch, phase.frames, phase.crop, phase.skip);
+    const auto real_of = [&](int64_t count) {
+      const Planes real = clips_->sample(count, phase.frames, phase.crop, phase.skip);
+      return recipe_.rough > 0 ? roughened(real, recipe_.rough) : real;
+    };
+    if (synthetic == 0) return real_of(phase.batch);
     const Planes made = pictures_->sample(synthetic, phase.frames, phase.crop);
     if (synthetic == phase.batch) return made;
-    const Planes real = clips_->sample(phase.batch - synthetic, phase.frames, phase.crop, phase.skip);
+    const Planes real = real_of(phase.batch - synthetic);
     return {at::cat({real.y, made.y}), at::cat({real.uv, made.uv})};
   }
 

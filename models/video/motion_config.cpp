@@ -33,6 +33,7 @@ std::string MotionConfig::to_json() const {
   for (const Whole& w : kWhole) j[w.key] = this->*w.field;
   j["conditioning"] = conditioning;
   j["gate_limit"] = gate_limit;
+  j["vector_coding"] = vector_coding == VectorCoding::mixed ? "mixed" : "rows";
   j["scale_rows"] = scales.rows;
   j["scale_min"] = scales.min;
   j["scale_step"] = scales.step;
@@ -49,6 +50,11 @@ MotionConfig MotionConfig::from_json(const std::string& text) {
   for (const Whole& w : kWhole) {
     j.read(w.key, c.*w.field, w.least, w.largest);
     if (c.*w.field % w.multiple != 0) refuse(w.key, w.multiple == 16 ? "is not a multiple of 16" : "is not a multiple of 8");
+  }
+  if (j.contains("vector_coding")) {
+    const auto coding = j.text("vector_coding");
+    if (coding != "rows" && coding != "mixed") refuse("vector_coding", "is neither rows nor mixed");
+    c.vector_coding = coding == "mixed" ? VectorCoding::mixed : VectorCoding::rows;
   }
   j.read("scale_rows", c.scales.rows, 2, 250);
   j.read("conditioning", c.conditioning);

@@ -11,6 +11,9 @@ namespace tessera::models {
 // Steps of quality added to frame t behind a key frame, t modulo 8: every eighth frame is better, every second a little.
 inline constexpr int kQualityPattern[8] = {8, 0, 4, 0, 4, 0, 4, 0};
 
+// How streams carry motion vectors: by the rows of the exact network alone, as the first weights did, or by the learning coder of vector_coder.h as well.
+enum class VectorCoding { rows, mixed };
+
 struct MotionConfig {
   int64_t patch_channels = 256;    // at 1/8
   int64_t trunk_channels = 256;    // at 1/16
@@ -27,6 +30,7 @@ struct MotionConfig {
   // (STEM, Sun et al. 2021), and pictures decode in parallel once their latents are known.
   bool conditioning = true;
   double gate_limit = 0;  // of the float blocks (Block::gate_limit); trained models stay within about 4 on pictures that they know
+  VectorCoding vector_coding = VectorCoding::rows;
   ScaleRows scales;
   double lambda_min = 0.0006, lambda_max = 0.12;  // bits a luma sample per mean squared error in units of 1/255
 
