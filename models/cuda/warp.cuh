@@ -3,18 +3,9 @@
 
 #include <cuda_runtime_api.h>
 
-#include <cstdint>
-
-#include "models/video/interpolation.h"
+#include "models/cuda/warp_shape.h"
 
 namespace tessera::models::cuda {
-
-struct WarpShape {
-  int batch, channels, height, width;  // sides are multiples of `side`
-  int side;                            // samples of a block, 8 or 4
-  int steps;                           // of the vectors, in a sample: 1, 2, 4 or 8
-  Interpolation interpolation;
-};
 
 // planes, out: float32 [batch,channels,height,width]; dense: float32 [batch,height/side,width/side,2], whole numbers. Products and sums are rounded one by one,
 // along rows first, as by warp_planes_by_phases() (models/video/phase_warp.h).
