@@ -8,7 +8,7 @@ namespace tessera::models {
 
 enum class Interpolation {
   bicubic,   // a = -3/4, 4 taps; amplifies by up to 3 % along an axis
-  lagrange,  // through 8 samples; exact on polynomials up to degree 7, and amplifies at no frequency (Schafer and Rabiner 1973)
+  lagrange,  // through 8 samples; exact on polynomials up to degree 7, and amplifies at no frequency
 };
 
 const char* name_of(Interpolation kind);
