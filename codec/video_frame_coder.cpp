@@ -278,7 +278,7 @@ FramePlan plan_frame(const MotionModel& model, const models::Planes& picture, co
     const models::MotionConfig& c = net.config();
     const double lambda = c.lambda_min * std::pow(c.lambda_max / c.lambda_min, quality / 63.0);
     const models::SearchOptions search = {.reach = effort < 2 ? 16 : effort < 8 ? 32 : 64, .quarters = effort >= 2, .visits = effort < 5 ? 2 : 3,
-                                          .diagonals = effort >= 5};
+                                          .diagonals = effort >= 5, .interpolation = c.interpolation};
     // Without the project's kernels on the CPU also for a GPU: what tensor operators find costs up to 15 % more bits on fast motion (docs/results/video.md).
     const bool here = picture.y.is_cpu() || models::gpu_search_is_good();
     const at::Tensor now = here ? picture.y : picture.y.cpu(), before = here ? used.picture.y : used.picture.y.cpu();

@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "models/video/interpolation.h"
+
 namespace tessera::models {
 
 // 1x1 convolution: x [B,H,W,Cin], weight [Cout,Cin], bias [Cout] or undefined -> [B,H,W,Cout].
@@ -41,7 +43,10 @@ struct CudaKernels {
   at::Tensor (*gate_backward)(const at::Tensor& dy, const at::Tensor& x, double limit) = nullptr;
   // Motion search (models/video/motion_search.h): coarse vectors and deltas. reach in samples at a quarter of the resolution.
   std::pair<at::Tensor, at::Tensor> (*search_vectors)(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, int64_t reach, int64_t rounds,
-                                                      bool quarters, bool diagonals) = nullptr;
+                                                      bool quarters, bool diagonals, Interpolation kind) = nullptr;
+  // Motion compensation (models/video/cpu_planes.h): float32 planes and dense vectors, side 8 or 4; and the gradient of the planes from that of what came out.
+  at::Tensor (*warp_forward)(const at::Tensor& planes, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind) = nullptr;
+  at::Tensor (*warp_backward)(const at::Tensor& dy, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind) = nullptr;
 };
 CudaKernels& cuda_kernels();
 

@@ -296,6 +296,7 @@ int main(int argc, char** argv) {
   vm->add_option("--device", search.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   vm->add_option("--frames", search.frames, "of each clip, at most; 0: all")->check(CLI::NonNegativeNumber);
   vm->add_option("--threads", search.threads, "CPU threads")->check(CLI::PositiveNumber);
+  vm->add_option("--interpolation", search.interpolation, "bicubic or lagrange")->check(CLI::IsMember({"bicubic", "lagrange"}));
   vm->add_option("--penalty", search.penalty, "of a bit, in absolute differences of 8-bit samples")->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
   try {

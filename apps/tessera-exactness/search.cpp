@@ -27,8 +27,6 @@ using models::VectorField;
 using Clock = std::chrono::steady_clock;
 using Find = std::function<VectorField(const at::Tensor&, const at::Tensor&, const at::Tensor&)>;
 
-constexpr SearchOptions kOptions = {.reach = 32, .quarters = true, .visits = 3, .diagonals = true};  // the encoder's defaults
-
 // [frames,1,H,W] in 0..1, cut to multiples of 16.
 at::Tensor luma_of(const Clip& clip) {
   std::vector<at::Tensor> frames;
@@ -45,7 +43,7 @@ double bits_of(const VectorField& f) {
 }
 
 // The vectors of all frames, in order; prints a line.
-std::vector<VectorField> measure(const char* name, const at::Tensor& luma, double penalty, const Find& find) {
+std::vector<VectorField> measure(const char* name, const at::Tensor& luma, double penalty, models::Interpolation kind, const Find& find) {
   const at::Tensor price = at::full({1, 1, 1}, penalty, luma.options());
   double difference = 0, bits = 0, seconds = 0;
   const int64_t pairs = luma.size(0) - 1;
@@ -57,7 +55,7 @@ std::vector<VectorField> measure(const char* name, const at::Tensor& luma, doubl
     (void)f.delta.sum().item<float>();  // waits for a GPU
     seconds += std::chrono::duration<double>(Clock::now() - start).count();
     f = {f.coarse.cpu(), f.delta.cpu()};
-    difference += (models::warp_luma(before.cpu(), models::dense_vectors(f)) - now.cpu()).abs().sum().item<double>() * 255;
+    difference += (models::warp_luma(before.cpu(), models::dense_vectors(f), kind) - now.cpu()).abs().sum().item<double>() * 255;
     bits += bits_of(f);
     all.push_back(f);
   }
@@ -88,26 +86,29 @@ int compare_searches(const SearchSettings& s) {
 #endif
   }
   models::set_threads(s.threads);
+  SearchOptions options = {.reach = 32, .quarters = true, .visits = 3, .diagonals = true};  // the encoder's defaults
+  if (!models::interpolation_of(s.interpolation, options.interpolation)) throw std::runtime_error(s.interpolation + " is no interpolation");
+  const models::Interpolation kind = options.interpolation;
   bool equal = true;
   for (const Clip& clip : read_clips(s.pack, s.frames)) {
     if (clip.frames.size() < 2) continue;
     std::printf("%u x %u, %zu frames, penalty %.4g\n", clip.width, clip.height, clip.frames.size(), s.penalty);
     const at::Tensor luma = luma_of(clip);
-    measure("blocks in raster order", luma, s.penalty, [](const auto& now, const auto& before, const auto& price) { return models::search_vectors_cpu(now, before, price, kOptions); });
-    const auto coloured = measure("blocks in four colours", luma, s.penalty, [](const auto& now, const auto& before, const auto& price) {
-      return models::search_vectors_coloured(now, before, price, kOptions);
+    measure("blocks in raster order", luma, s.penalty, kind, [&](const auto& now, const auto& before, const auto& price) { return models::search_vectors_cpu(now, before, price, options); });
+    const auto coloured = measure("blocks in four colours", luma, s.penalty, kind, [&](const auto& now, const auto& before, const auto& price) {
+      return models::search_vectors_coloured(now, before, price, options);
     });
     if (!cuda) continue;
     const at::Tensor there = luma.cuda();
     if (models::gpu_search_is_good()) {
-      const Find kernels = [](const auto& now, const auto& before, const auto& price) { return models::search_vectors(now, before, price, kOptions); };
+      const Find kernels = [&](const auto& now, const auto& before, const auto& price) { return models::search_vectors(now, before, price, options); };
       (void)kernels(there.narrow(0, 1, 1), there.narrow(0, 0, 1), at::full({1, 1, 1}, s.penalty, there.options()));  // the first call takes longer
-      const bool agree = same(measure("the same by the GPU", there, s.penalty, kernels), coloured);
+      const bool agree = same(measure("the same by the GPU", there, s.penalty, kind, kernels), coloured);
       if (!agree) std::printf("  other vectors than the CPU's\n");
       equal = equal && agree;
     }
-    measure("tensor operators, GPU", there, s.penalty, [](const auto& now, const auto& before, const auto& price) {
-      return models::search_vectors_by_tensors(now, before, price, kOptions);
+    measure("tensor operators, GPU", there, s.penalty, kind, [&](const auto& now, const auto& before, const auto& price) {
+      return models::search_vectors_by_tensors(now, before, price, options);
     });
   }
   return equal ? 0 : 1;

@@ -6,7 +6,7 @@
 namespace tessera::exactness {
 
 struct SearchSettings {
-  std::string pack, device = "cpu";
+  std::string pack, device = "cpu", interpolation = "bicubic";
   int frames = 8, threads = 1;
   double penalty = 12;  // of a bit, in absolute differences of 8-bit samples
 };

@@ -79,7 +79,7 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
     models::VectorField vectors;
     if (t > 0) {
       const double penalty = 1 / std::sqrt(network.lambda(level.q).item<double>());
-      vectors = models::search_vectors(x.y, reference.picture.y, at::full({1, 1, 1}, penalty, x.y.options()));
+      vectors = models::search_vectors(x.y, reference.picture.y, at::full({1, 1, 1}, penalty, x.y.options()), {.interpolation = network.config().interpolation});
       if (options.refresh > 0 && t % options.refresh == 0) reference.feature = at::Tensor();
     }
     const Motion::Frame f = network.code(x, reference, vectors, level, {.noise = false, .mode = options.mode, .skip_below = costs.skip_below()});

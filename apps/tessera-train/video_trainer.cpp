@@ -123,7 +123,7 @@ class VideoRun : public TrainingRun {
       const at::Tensor penalty = network_.lambda(q.narrow(1, 1, t - 1)).rsqrt().reshape({b * (t - 1), 1, 1});
       const VectorField all = recipe_.config.conditioning
                                   ? models::search_vectors(flatten(clips.y.narrow(1, 1, t - 1)), flatten(clips.y.narrow(1, 0, t - 1)), penalty,
-                                                           {.reach = phase.reach, .quarters = phase.quarters})
+                                                           {.reach = phase.reach, .quarters = phase.quarters, .interpolation = recipe_.config.interpolation})
                                   : models::zero_vectors(b * (t - 1), phase.crop / 16, phase.crop / 16, real);
       const auto at_time = [&](const at::Tensor& v, int64_t i) { return v.reshape({b, t - 1, v.size(1), v.size(2), v.size(3)}).select(1, i); };
       for (int64_t i = 0; i + 1 < t; ++i) vectors.push_back({at_time(all.coarse, i), at_time(all.delta, i)});

@@ -8,6 +8,7 @@
 #include "models/cuda/fit.cuh"
 #include "models/cuda/kernels.cuh"
 #include "models/cuda/search.cuh"
+#include "models/cuda/warp.cuh"
 #include "models/ops.h"
 
 namespace tessera::models::cuda {
@@ -68,10 +69,10 @@ at::Tensor gate_grad(const at::Tensor& dy, const at::Tensor& x, double limit) {
 }
 
 std::pair<at::Tensor, at::Tensor> search(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, int64_t reach, int64_t rounds,
-                                         bool quarters, bool diagonals) {
+                                         bool quarters, bool diagonals, Interpolation kind) {
   const at::Tensor now = current.detach().to(at::kFloat).contiguous(), before = reference.detach().to(at::kFloat).contiguous();
   const at::Tensor price = penalty.detach().to(at::kFloat).contiguous();
-  const SearchShape shape{dim(now, 0), dim(now, 2), dim(now, 3), static_cast<int>(reach), static_cast<int>(rounds), quarters, diagonals};
+  const SearchShape shape{dim(now, 0), dim(now, 2), dim(now, 3), static_cast<int>(reach), static_cast<int>(rounds), quarters, diagonals, kind};
   const SearchSizes sizes = search_sizes(shape);
   const auto bytes = [&](size_t count) { return at::empty({static_cast<int64_t>(count)}, now.options().dtype(at::kByte)); };
   const at::Tensor room[] = {bytes(sizes.current),         bytes(sizes.planes), bytes(sizes.small_current),
@@ -84,10 +85,26 @@ std::pair<at::Tensor, at::Tensor> search(const at::Tensor& current, const at::Te
   return {coarse, delta};
 }
 
+WarpShape warp_shape(const at::Tensor& planes, int64_t side, int64_t steps, Interpolation kind) {
+  return {dim(planes, 0), dim(planes, 1), dim(planes, 2), dim(planes, 3), static_cast<int>(side), static_cast<int>(steps), kind};
+}
+
+at::Tensor warp(const at::Tensor& planes, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind) {
+  at::Tensor out = at::empty_like(planes);
+  C10_CUDA_CHECK(warp_forward(warp_shape(planes, side, steps, kind), planes.const_data_ptr<float>(), dense.const_data_ptr<float>(), out.data_ptr<float>(), stream()));
+  return out;
+}
+
+at::Tensor warp_grad(const at::Tensor& dy, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind) {
+  at::Tensor dx = at::zeros_like(dy);
+  C10_CUDA_CHECK(warp_backward(warp_shape(dy, side, steps, kind), dy.const_data_ptr<float>(), dense.const_data_ptr<float>(), dx.data_ptr<float>(), stream()));
+  return dx;
+}
+
 }  // namespace
 
 void register_kernels() {
-  cuda_kernels() = {dw_forward, dw_backward_input, dw_backward_weight, gate, gate_grad, search};
+  cuda_kernels() = {dw_forward, dw_backward_input, dw_backward_weight, gate, gate_grad, search, warp, warp_grad};
   inr::fit_kernels() = fit_launchers([]() -> void* { return stream(); });
 }
 

@@ -56,26 +56,28 @@ __global__ void reference_kernel(Search s) {
 }
 
 // A sample at the fifteen other quarter positions.
+template <Interpolation kKind>
 __global__ void quarters_kernel(Search s) {
   const int64_t i = thread_of_grid(), per = static_cast<int64_t>(s.plane_bytes());
   if (i >= per * s.shape.batch) return;
   const int image = static_cast<int>(i / per), place = static_cast<int>(i % per), row = place / s.stride(), column = place % s.stride();
-  if (row < 1 || row > s.rows() - 3 || column < 1 || column > s.stride() - 3) return;
+  constexpr int taps = search_taps(kKind), before = taps / 2 - 1, behind = taps / 2;
+  if (row < before || row >= s.rows() - behind || column < before || column >= s.stride() - behind) return;
   const uint8_t* whole = s.plane(image, 0);
-  int around[4][4];
+  int around[taps][taps];
 #pragma unroll
-  for (int r = 0; r < 4; ++r) {
+  for (int r = 0; r < taps; ++r) {
 #pragma unroll
-    for (int c = 0; c < 4; ++c) around[r][c] = whole[place + (r - 1) * s.stride() + c - 1];
+    for (int c = 0; c < taps; ++c) around[r][c] = whole[place + (r - before) * s.stride() + c - before];
   }
 #pragma unroll
   for (int fx = 0; fx < 4; ++fx) {
-    int across[4];
+    int across[taps];
 #pragma unroll
-    for (int r = 0; r < 4; ++r) {
+    for (int r = 0; r < taps; ++r) {
       int sum = 0;
 #pragma unroll
-      for (int c = 0; c < 4; ++c) sum += tap(fx, c) * around[r][c];
+      for (int c = 0; c < taps; ++c) sum += tap(kKind, fx, c) * around[r][c];
       across[r] = sum >> 2;
     }
 #pragma unroll
@@ -83,7 +85,7 @@ __global__ void quarters_kernel(Search s) {
       if (fx == 0 && fy == 0) continue;
       int sum = 2048;
 #pragma unroll
-      for (int r = 0; r < 4; ++r) sum += tap(fy, r) * across[r];
+      for (int r = 0; r < taps; ++r) sum += tap(kKind, fy, r) * across[r];
       s.plane(image, 4 * fy + fx)[place] = static_cast<uint8_t>(within(sum >> 12, 0, 255));
     }
   }
@@ -255,7 +257,8 @@ cudaError_t search_vectors(const SearchShape& shape, const SearchMemory& memory,
   const int64_t batch = shape.batch, samples = batch * shape.height * shape.width, blocks = batch * s.w() * s.h(), edged = batch * static_cast<int64_t>(s.plane_bytes());
   current_kernel<<<grid_of(samples), kThreads, 0, stream>>>(s);
   reference_kernel<<<grid_of(edged), kThreads, 0, stream>>>(s);
-  quarters_kernel<<<grid_of(edged), kThreads, 0, stream>>>(s);
+  const auto quarters = shape.interpolation == Interpolation::bicubic ? quarters_kernel<Interpolation::bicubic> : quarters_kernel<Interpolation::lagrange>;
+  quarters<<<grid_of(edged), kThreads, 0, stream>>>(s);
   small_kernel<<<grid_of(batch * s.small_rows() * s.small_stride()), kThreads, 0, stream>>>(s);
   sums_kernel<<<grid_of(blocks * s.shifts()), kThreads, 0, stream>>>(s);
   exhaustive_kernel<<<grid_of(blocks * kWarp), kThreads, 0, stream>>>(s);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "models/video/interpolation.h"
+
 namespace tessera::models::cuda {
 
 struct SearchShape {
@@ -13,6 +15,7 @@ struct SearchShape {
   int reach;                 // of the exhaustive stage at a quarter of the resolution, samples
   int rounds;
   bool quarters, diagonals;
+  Interpolation interpolation;
 
   int h() const { return height / 16; }
   int w() const { return width / 16; }

@@ -20,7 +20,7 @@ class ColouredSearch {
   ColouredSearch(Padded current, Padded reference, float penalty, const SearchOptions& options)
       : current_(std::move(current)),
         far_(quarter_size(reference)),
-        references_(quarter_positions(std::move(reference))),
+        references_(quarter_positions(std::move(reference), options.interpolation)),
         price_{std::clamp(static_cast<int>(std::lrint(std::clamp(penalty, 0.f, 1e6f) * kPenaltyUnit)), 1, kPenaltyMax)},
         options_(options),
         vectors_(static_cast<size_t>(current_.width / kBlock) * static_cast<size_t>(current_.height / kBlock)),

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "models/video/interpolation.h"
+
 #ifdef __CUDACC__
 #define TESSERA_BOTH __host__ __device__
 #else
@@ -17,6 +19,7 @@ namespace tessera::models::coloured {
 
 constexpr int kBlock = 16;
 constexpr int kMargin = 48;    // samples around the reference planes; vectors that point further out are clamped to it
+constexpr int kTapsBefore = 2, kTapsBehind = 3;  // samples that the longer interpolation needs around a position (tap())
 constexpr int kScale = 1024;   // costs are sums of absolute differences of 8-bit samples in this unit
 constexpr int kPenaltyUnit = 64, kBitsUnit = kScale / kPenaltyUnit;  // of a penalty, and of bits
 constexpr int kPenaltyMax = 32767;
@@ -82,8 +85,10 @@ struct Best {
 struct Place {
   int plane, x, y;
 };
+// The clamp changes nothing: along this axis, so far out, the taps reach nothing but the repeated edge.
+TESSERA_BOTH inline int place_along(int position, int side, int size) { return within(position, kTapsBefore + 1 - kMargin, size + kMargin - side - kTapsBehind - 1); }
 TESSERA_BOTH inline Place place_of(int x, int y, int side, Vector v, int width, int height) {
-  return {4 * (v.y & 3) + (v.x & 3), within(x + (v.x >> 2), 2 - kMargin, width + kMargin - side - 3), within(y + (v.y >> 2), 2 - kMargin, height + kMargin - side - 3)};
+  return {4 * (v.y & 3) + (v.x & 3), place_along(x + (v.x >> 2), side, width), place_along(y + (v.y >> 2), side, height)};
 }
 
 // Cost of the shift number k of steps x steps in the exhaustive stage, whose sums are of a 4 x 4 block at a quarter of the resolution: its own and those of the
@@ -157,10 +162,13 @@ TESSERA_BOTH Vector quarter(const Field& field, int x, int y, int k, bool diagon
   return best.vector;
 }
 
-// Four taps of the bicubic kernel with a = -3/4 at each quarter, in 1/128 (the same kernel as warp()'s).
-TESSERA_BOTH inline int tap(int quarter, int i) {
-  constexpr int taps[4][4] = {{0, 128, 0, 0}, {-14, 112, 34, -4}, {-12, 76, 76, -12}, {-4, 34, 112, -14}};
-  return taps[quarter][i];
+// The kernel of warp() at each quarter in 1/128, the least squared error among those that sum to 128. The outermost two of Lagrange's eight are below 1/2 and so
+// none. With 8-bit samples a sum of taps lies within -7650 and 40290, a quarter of that (search_planes.cpp) fits into 16 bits.
+TESSERA_BOTH constexpr int search_taps(Interpolation kind) { return kind == Interpolation::bicubic ? 4 : 6; }
+TESSERA_BOTH inline int tap(Interpolation kind, int quarter, int i) {
+  constexpr int bicubic[4][4] = {{0, 128, 0, 0}, {-14, 112, 34, -4}, {-12, 76, 76, -12}, {-4, 34, 112, -14}};
+  constexpr int lagrange[4][6] = {{0, 0, 128, 0, 0, 0}, {2, -13, 110, 37, -10, 2}, {3, -15, 76, 76, -15, 3}, {2, -10, 37, 110, -13, 2}};
+  return kind == Interpolation::bicubic ? bicubic[quarter][i] : lagrange[quarter][i];
 }
 
 }  // namespace tessera::models::coloured

@@ -5,53 +5,79 @@
 
 #include "models/clones.h"
 #include "models/parallel.h"
-#include "models/video/phase_warp.h"
 
 namespace tessera::models {
 namespace {
 
-// One block; `from` is the sample at its corner, with one row and column before and two behind.
-template <int kSide>
+// One block; `from` is the sample at its corner, with kTaps / 2 - 1 rows and columns before and kTaps / 2 behind.
+template <int kSide, int kTaps>
 __attribute__((always_inline)) inline void interpolate_of(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
-  float rows[(kSide + 3) * kSide];
-  for (int y = 0; y < kSide + 3; ++y) {
-    const float* r = from + (y - 1) * stride - 1;
-    for (int x = 0; x < kSide; ++x) rows[y * kSide + x] = h[0] * r[x] + h[1] * r[x + 1] + h[2] * r[x + 2] + h[3] * r[x + 3];
+  static_assert(kTaps == 4 || kTaps == 8);
+  constexpr int before = kTaps / 2 - 1, height = kSide + kTaps - 1;
+  float rows[height * kSide];
+  for (int y = 0; y < height; ++y) {
+    const float* r = from + (y - before) * stride - before;
+    float* to = rows + y * kSide;
+    if constexpr (kTaps == 4) {  // written out: of loops over the taps gcc 12 makes slower code
+      for (int x = 0; x < kSide; ++x) to[x] = h[0] * r[x] + h[1] * r[x + 1] + h[2] * r[x + 2] + h[3] * r[x + 3];
+    } else {
+      for (int x = 0; x < kSide; ++x) {
+        to[x] = h[0] * r[x] + h[1] * r[x + 1] + h[2] * r[x + 2] + h[3] * r[x + 3] + h[4] * r[x + 4] + h[5] * r[x + 5] + h[6] * r[x + 6] + h[7] * r[x + 7];
+      }
+    }
   }
+  constexpr int s = kSide;
   for (int y = 0; y < kSide; ++y) {
     const float* r = rows + y * kSide;
-    for (int x = 0; x < kSide; ++x) out[y * out_stride + x] = v[0] * r[x] + v[1] * r[kSide + x] + v[2] * r[2 * kSide + x] + v[3] * r[3 * kSide + x];
+    float* to = out + y * out_stride;
+    if constexpr (kTaps == 4) {
+      for (int x = 0; x < kSide; ++x) to[x] = v[0] * r[x] + v[1] * r[s + x] + v[2] * r[2 * s + x] + v[3] * r[3 * s + x];
+    } else {
+      for (int x = 0; x < kSide; ++x) {
+        to[x] = v[0] * r[x] + v[1] * r[s + x] + v[2] * r[2 * s + x] + v[3] * r[3 * s + x] + v[4] * r[4 * s + x] + v[5] * r[5 * s + x] + v[6] * r[6 * s + x] +
+                v[7] * r[7 * s + x];
+      }
+    }
   }
 }
-TESSERA_CLONES() void interpolate_8(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
-  interpolate_of<8>(from, stride, h, v, out, out_stride);
+using Interpolate = void (*)(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride);
+TESSERA_CLONES() void bicubic_8(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
+  interpolate_of<8, 4>(from, stride, h, v, out, out_stride);
 }
-TESSERA_CLONES() void interpolate_4(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
-  interpolate_of<4>(from, stride, h, v, out, out_stride);
+TESSERA_CLONES() void bicubic_4(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
+  interpolate_of<4, 4>(from, stride, h, v, out, out_stride);
+}
+TESSERA_CLONES() void lagrange_8(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
+  interpolate_of<8, 8>(from, stride, h, v, out, out_stride);
+}
+TESSERA_CLONES() void lagrange_4(const float* from, int64_t stride, const float* h, const float* v, float* out, int64_t out_stride) {
+  interpolate_of<4, 8>(from, stride, h, v, out, out_stride);
 }
 
 constexpr int64_t kMostSide = 8;
 
-void warp_block(const float* plane, int64_t width, int64_t height, int64_t x, int64_t y, int64_t side, int64_t dx, int64_t dy, float* out) {
+void warp_block(const float* plane, int64_t width, int64_t height, int64_t x, int64_t y, int64_t side, int64_t dx, int64_t dy, Interpolation kind, float* out) {
   // In eighths of a sample; shifts round down for negative numbers as well.
-  const int64_t px = x + (dx >> 3), py = y + (dy >> 3);
+  const int64_t px = x + (dx >> 3), py = y + (dy >> 3), taps = tap_count(kind), before = taps_before(kind), behind = taps / 2;
   const size_t fx = static_cast<size_t>(dx & 7), fy = static_cast<size_t>(dy & 7);
   const float* from = plane + py * width + px;
   int64_t stride = width;
-  float patch[(kMostSide + 3) * (kMostSide + 3)];
-  if (px < 1 || py < 1 || px + side + 2 > width || py + side + 2 > height) {  // edges are repeated
-    stride = side + 3;
-    for (int64_t j = 0; j < side + 3; ++j) {
-      const float* row = plane + std::clamp<int64_t>(py - 1 + j, 0, height - 1) * width;
-      for (int64_t i = 0; i < side + 3; ++i) patch[j * stride + i] = row[std::clamp<int64_t>(px - 1 + i, 0, width - 1)];
+  float patch[(kMostSide + kWarpTaps - 1) * (kMostSide + kWarpTaps - 1)];
+  if (px < before || py < before || px + side + behind > width || py + side + behind > height) {  // edges are repeated
+    stride = side + taps - 1;
+    for (int64_t j = 0; j < stride; ++j) {
+      const float* row = plane + std::clamp<int64_t>(py - before + j, 0, height - 1) * width;
+      for (int64_t i = 0; i < stride; ++i) patch[j * stride + i] = row[std::clamp<int64_t>(px - before + i, 0, width - 1)];
     }
-    from = patch + stride + 1;
+    from = patch + before * (stride + 1);
   }
   if (fx == 0 && fy == 0) {
     for (int64_t j = 0; j < side; ++j) std::memcpy(out + j * width, from + j * stride, static_cast<size_t>(side) * sizeof(float));
     return;
   }
-  (side == 8 ? interpolate_8 : interpolate_4)(from, stride, warp_taps()[fx].data(), warp_taps()[fy].data(), out, width);
+  const bool bicubic = kind == Interpolation::bicubic;
+  const Interpolate by = side == 8 ? (bicubic ? bicubic_8 : lagrange_8) : bicubic ? bicubic_4 : lagrange_4;
+  by(from, stride, taps_of(kind, fx), taps_of(kind, fy), out, width);
 }
 
 // Rows of a patch: `picture` minus `other`, or minus `level`.
@@ -73,7 +99,7 @@ const float* shifted(const float* p, int64_t by) { return p == nullptr ? nullptr
 
 }  // namespace
 
-at::Tensor warp_planes_cpu(const at::Tensor& planes, const at::Tensor& dense, int64_t side, int64_t steps) {
+at::Tensor warp_planes_cpu(const at::Tensor& planes, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind) {
   const at::Tensor in = planes.contiguous(), vectors = dense.contiguous();
   at::Tensor out = at::empty_like(in);
   const int64_t b = in.size(0), c = in.size(1), height = in.size(2), width = in.size(3), h = height / side, w = width / side;
@@ -86,7 +112,7 @@ at::Tensor warp_planes_cpu(const at::Tensor& planes, const at::Tensor& dense, in
       const float* row = v + ((plane / c) * h + by) * w * 2;
       for (int64_t bx = 0; bx < w; ++bx) {
         warp_block(from + plane * height * width, width, height, bx * side, by * side, side, eighths * static_cast<int64_t>(row[2 * bx]),
-                   eighths * static_cast<int64_t>(row[2 * bx + 1]), to + plane * height * width + by * side * width + bx * side);
+                   eighths * static_cast<int64_t>(row[2 * bx + 1]), kind, to + plane * height * width + by * side * width + bx * side);
       }
     }
   });

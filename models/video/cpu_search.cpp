@@ -38,7 +38,7 @@ float rough_bits(Vector v, Vector predicted) { return component_bits(v.x - predi
 class Search {
  public:
   Search(Padded current, Padded reference, float penalty, const SearchOptions& options)
-      : current_(std::move(current)), far_(quarter_size(reference)), references_(quarter_positions(std::move(reference))), penalty_(penalty), options_(options) {
+      : current_(std::move(current)), far_(quarter_size(reference)), references_(quarter_positions(std::move(reference), options.interpolation)), penalty_(penalty), options_(options) {
     w_ = current_.width / kBlock;
     h_ = current_.height / kBlock;
     field_.resize(static_cast<size_t>(w_ * h_));
@@ -123,7 +123,7 @@ class Search {
   float difference(int x, int y, int side, Vector v) const {
     // Repeated edges go on for ever: beyond the margin nothing changes.
     const Padded& from = references_[static_cast<size_t>(4 * (v.y & 3) + (v.x & 3))];
-    const int px = std::clamp(x + (v.x >> 2), 2 - kMargin, from.width + kMargin - side - 3), py = std::clamp(y + (v.y >> 2), 2 - kMargin, from.height + kMargin - side - 3);
+    const int px = coloured::place_along(x + (v.x >> 2), side, from.width), py = coloured::place_along(y + (v.y >> 2), side, from.height);
     const auto sum = side == 8 ? difference_8 : difference_16;
     return static_cast<float>(sum(current_.at(x, y), current_.stride, from.at(px, py), from.stride));
   }

@@ -32,6 +32,7 @@ std::string MotionConfig::to_json() const {
   nlohmann::ordered_json j = {{"architecture", "motion"}};
   for (const Whole& w : kWhole) j[w.key] = this->*w.field;
   j["conditioning"] = conditioning;
+  j["interpolation"] = name_of(interpolation);
   j["gate_limit"] = gate_limit;
   j["vector_coding"] = vector_coding == VectorCoding::mixed ? "mixed" : "rows";
   j["scale_rows"] = scales.rows;
@@ -58,6 +59,10 @@ MotionConfig MotionConfig::from_json(const std::string& text) {
   }
   j.read("scale_rows", c.scales.rows, 2, 250);
   j.read("conditioning", c.conditioning);
+  if (j.contains("interpolation")) {
+    const auto name = j.text("interpolation");
+    if (!name || !interpolation_of(*name, c.interpolation)) refuse("interpolation", "is neither bicubic nor lagrange");
+  }
   j.read("gate_limit", c.gate_limit, 0.0, 1e6);
   j.read("scale_min", c.scales.min, 0.01, 1.0);
   j.read("scale_step", c.scales.step, 0.001, 1.0);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "models/video/interpolation.h"
 #include "models/video/symbol_model.h"
 
 namespace tessera::models {
@@ -29,6 +30,7 @@ struct MotionConfig {
   // false: no picture or feature of the past reaches analysis and synthesis; only the entropy model and the means look back
   // (STEM, Sun et al. 2021), and pictures decode in parallel once their latents are known.
   bool conditioning = true;
+  Interpolation interpolation = Interpolation::bicubic;  // of the picture before, in compensation and in the search; weights that do not say it are bicubic
   double gate_limit = 0;  // of the float blocks (Block::gate_limit); trained models stay within about 4 on pictures that they know
   VectorCoding vector_coding = VectorCoding::rows;
   ScaleRows scales;

@@ -27,8 +27,8 @@ at::Tensor widen(const at::Tensor& coarse) {  // one vector per 16x16 to one per
   return coarse.reshape({b, h, 1, w, 1, 2}).expand({b, h, 2, w, 2, 2}).reshape({b, 2 * h, 2 * w, 2});
 }
 
-at::Tensor differences(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& dense, int64_t side) {
-  return block_sums((warp_luma(reference, dense) - current).abs(), side) * kSamples8;
+at::Tensor differences(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& dense, int64_t side, Interpolation kind) {
+  return block_sums((warp_luma(reference, dense, kind) - current).abs(), side) * kSamples8;
 }
 
 // The vectors of the neighbours at (dy, dx), edges repeated.
@@ -77,10 +77,10 @@ at::Tensor coarse_stage(const at::Tensor& current, const at::Tensor& reference, 
   return at::stack({x.index_select(0, best), y.index_select(0, best)}, -1).reshape({n, h / 4, w / 4, 2});
 }
 
-at::Tensor refine(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const at::Tensor& start) {
+at::Tensor refine(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const at::Tensor& start, Interpolation kind) {
   at::Tensor predicted;
   const auto price = [&](const at::Tensor& v) {
-    return differences(current, reference, widen(v), 16) + rough_bits(v - predicted) * penalty;
+    return differences(current, reference, widen(v), 16, kind) + rough_bits(v - predicted) * penalty;
   };
   Best best{start, {}};
   const auto restart = [&] {  // the neighbours' choices have moved the predictors
@@ -118,12 +118,12 @@ at::Tensor refine(const at::Tensor& current, const at::Tensor& reference, const 
 }
 
 // Deltas of the 8x8 quarters: [B,2h,2w,2].
-at::Tensor quarter_stage(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const at::Tensor& coarse) {
+at::Tensor quarter_stage(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const at::Tensor& coarse, Interpolation kind) {
   const at::Tensor base = widen(coarse);
   const auto price = [&](const at::Tensor& delta) {
     // Deltas are mostly zero, so a zero costs next to nothing and anything else more than a vector would.
     const at::Tensor bits = (at::log2(delta.abs() + 1) * 2 + (delta != 0) * 2.5 + 0.1).sum(-1);
-    return differences(current, reference, base + delta, 8) + bits * penalty;
+    return differences(current, reference, base + delta, 8, kind) + bits * penalty;
   };
   const at::Tensor none = at::zeros_like(base);
   Best best{none, price(none)};
@@ -150,16 +150,17 @@ VectorField search_vectors(const at::Tensor& current, const at::Tensor& referenc
   if (current.is_cpu()) return search_vectors_cpu(current, reference, penalty, options);
   if (!gpu_search_is_good()) return search_vectors_by_tensors(current, reference, penalty, options);
   const int64_t reach = std::min<int64_t>(options.reach / 4, coloured::kMargin - 4);
-  auto [coarse, delta] = cuda_kernels().search_vectors(current, reference, penalty, reach, coloured_rounds(options), options.quarters, options.diagonals);
+  auto [coarse, delta] = cuda_kernels().search_vectors(current, reference, penalty, reach, coloured_rounds(options), options.quarters, options.diagonals,
+                                                           options.interpolation);
   return {coarse, delta};
 }
 
 VectorField search_vectors_by_tensors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options) {
   const at::NoGradGuard no_grad;
   const int64_t b = current.size(0), h = current.size(2) / 16, w = current.size(3) / 16;
-  const at::Tensor coarse = refine(current, reference, penalty, coarse_stage(current, reference, penalty, options.reach / 4));
+  const at::Tensor coarse = refine(current, reference, penalty, coarse_stage(current, reference, penalty, options.reach / 4), options.interpolation);
   if (!options.quarters) return {coarse, at::zeros({b, h, w, 8}, coarse.options())};
-  const at::Tensor quarters = quarter_stage(current, reference, penalty, coarse);
+  const at::Tensor quarters = quarter_stage(current, reference, penalty, coarse, options.interpolation);
   return {coarse, quarters.reshape({b, h, 2, w, 2, 2}).permute({0, 1, 3, 2, 4, 5}).reshape({b, h, w, 8})};
 }
 

@@ -17,6 +17,7 @@ struct SearchOptions {
   // are refined along the diagonals as well.
   int visits = 2;
   bool diagonals = false;
+  Interpolation interpolation = Interpolation::bicubic;  // the network's (MotionConfig), so that what is compared is what will be predicted
 };
 
 // current, reference: luma [B,1,H,W], multiples of 16, in 0..1. `penalty` [B,1,1]: cost of a bit in sums of absolute differences

@@ -5,18 +5,12 @@
 
 #include <ATen/ATen.h>
 
-#include <array>
+#include "models/video/interpolation.h"
 
 namespace tessera::models {
 
-inline constexpr int kWarpPhases = 8;  // of a sample
-using WarpTaps = std::array<float, 4>;
-
-// Bicubic weights, a = -3/4, at each eighth of a sample: of the samples -1, 0, 1, 2.
-const std::array<WarpTaps, kWarpPhases>& warp_taps();
-
 // As warp_planes_cpu() (cpu_planes.h), on any device: planes [B,C,H,W], dense vectors [B,H/side,W/side,2], of which `steps` are one sample (a power of two up to
-// 8). Without gradients.
-at::Tensor warp_planes_by_phases(const at::Tensor& planes, const at::Tensor& dense, int64_t side, int64_t steps);
+// 8). Nothing but gathers, products and sums, so that gradients reach the planes by themselves; some hundred small operators.
+at::Tensor warp_planes_by_phases(const at::Tensor& planes, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind);
 
 }  // namespace tessera::models

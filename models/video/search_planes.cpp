@@ -35,18 +35,30 @@ __attribute__((always_inline)) inline int difference_of(const uint8_t* a, int a_
   return sum;
 }
 
-// n samples between those of a row; `from` begins one before the first. In 1/32 of a sample.
-TESSERA_CLONES() void filter_across(const uint8_t* from, const int* h, int16_t* out, int64_t n) {
-  for (int64_t x = 0; x < n; ++x) out[x] = static_cast<int16_t>((h[0] * from[x] + h[1] * from[x + 1] + h[2] * from[x + 2] + h[3] * from[x + 3]) >> 2);
-}
-
-// n samples between four such rows.
-TESSERA_CLONES() void filter_down(const int16_t* r0, const int16_t* r1, const int16_t* r2, const int16_t* r3, const int* v, uint8_t* out, int64_t n) {
+// n samples between those of a row; `from` begins at the first tap's sample. In 1/32 of a sample.
+template <int kTaps>
+__attribute__((always_inline)) inline void filter_across(const uint8_t* from, const int* h, int16_t* out, int64_t n) {
   for (int64_t x = 0; x < n; ++x) {
-    const int sum = (v[0] * r0[x] + v[1] * r1[x] + v[2] * r2[x] + v[3] * r3[x] + 2048) >> 12;
-    out[x] = static_cast<uint8_t>(std::clamp(sum, 0, 255));
+    int sum = h[0] * from[x];
+    for (int i = 1; i < kTaps; ++i) sum += h[i] * from[x + i];
+    out[x] = static_cast<int16_t>(sum >> 2);
   }
 }
+
+// n samples between kTaps such rows.
+template <int kTaps>
+__attribute__((always_inline)) inline void filter_down(const int16_t* rows, int64_t stride, const int* v, uint8_t* out, int64_t n) {
+  for (int64_t x = 0; x < n; ++x) {
+    int sum = v[0] * rows[x];
+    for (int i = 1; i < kTaps; ++i) sum += v[i] * rows[i * stride + x];
+    out[x] = static_cast<uint8_t>(std::clamp((sum + 2048) >> 12, 0, 255));
+  }
+}
+
+TESSERA_CLONES() void across_4(const uint8_t* from, const int* h, int16_t* out, int64_t n) { filter_across<4>(from, h, out, n); }
+TESSERA_CLONES() void across_6(const uint8_t* from, const int* h, int16_t* out, int64_t n) { filter_across<6>(from, h, out, n); }
+TESSERA_CLONES() void down_4(const int16_t* rows, int64_t stride, const int* v, uint8_t* out, int64_t n) { filter_down<4>(rows, stride, v, out, n); }
+TESSERA_CLONES() void down_6(const int16_t* rows, int64_t stride, const int* v, uint8_t* out, int64_t n) { filter_down<6>(rows, stride, v, out, n); }
 
 }  // namespace
 
@@ -75,7 +87,7 @@ TESSERA_CLONES() int difference_4(const uint8_t* a, int a_stride, const uint8_t*
 TESSERA_CLONES() int difference_8(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<8>(a, a_stride, b, b_stride); }
 TESSERA_CLONES() int difference_16(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride) { return difference_of<16>(a, a_stride, b, b_stride); }
 
-const std::array<Padded, 16>& quarter_positions(Padded whole) {
+const std::array<Padded, 16>& quarter_positions(Padded whole, Interpolation kind) {
   thread_local std::array<Padded, 16> planes;
   for (Padded& p : planes) {
     p.width = whole.width;
@@ -83,22 +95,22 @@ const std::array<Padded, 16>& quarter_positions(Padded whole) {
     p.stride = whole.stride;
     if (&p != planes.data()) p.samples.resize(whole.samples.size());
   }
-  std::array<std::array<int, 4>, 4> taps{};
+  const int count = coloured::search_taps(kind), first = count / 2 - 1;
+  std::array<std::array<int, 6>, 4> taps{};
   for (int q = 0; q < 4; ++q) {
-    for (int i = 0; i < 4; ++i) taps[static_cast<size_t>(q)][static_cast<size_t>(i)] = coloured::tap(q, i);
+    for (int i = 0; i < count; ++i) taps[static_cast<size_t>(q)][static_cast<size_t>(i)] = coloured::tap(kind, q, i);
   }
-  const int64_t stride = whole.stride, rows = whole.height + 2 * kMargin, n = stride - 3;
+  const auto across_of = count == 4 ? across_4 : across_6;
+  const auto down_of = count == 4 ? down_4 : down_6;
+  const int64_t stride = whole.stride, rows = whole.height + 2 * kMargin, more = count - 1, n = stride - more;
   constexpr int64_t band = 16;
-  parallel(rows - 3, band, [&, &planes = planes](int64_t begin, int64_t end) {
-    std::vector<int16_t> across(static_cast<size_t>((end - begin + 3) * stride));
+  parallel(rows - more, band, [&, &planes = planes](int64_t begin, int64_t end) {
+    std::vector<int16_t> across(static_cast<size_t>((end - begin + more) * stride));
     for (size_t fx = 0; fx < 4; ++fx) {
-      for (int64_t y = begin; y < end + 3; ++y) filter_across(whole.samples.data() + y * stride, taps[fx].data(), across.data() + (y - begin) * stride, n);
+      for (int64_t y = begin; y < end + more; ++y) across_of(whole.samples.data() + y * stride, taps[fx].data(), across.data() + (y - begin) * stride, n);
       for (size_t fy = fx == 0 ? 1 : 0; fy < 4; ++fy) {
         uint8_t* to = planes[4 * fy + fx].samples.data();
-        for (int64_t y = begin; y < end; ++y) {
-          const int16_t* r = across.data() + (y - begin) * stride;
-          filter_down(r, r + stride, r + 2 * stride, r + 3 * stride, taps[fy].data(), to + (y + 1) * stride + 1, n);
-        }
+        for (int64_t y = begin; y < end; ++y) down_of(across.data() + (y - begin) * stride, stride, taps[fy].data(), to + (y + first) * stride + first, n);
       }
     }
   });

@@ -22,10 +22,10 @@ struct Padded {
 Padded padded(const float* plane, int width, int height);
 // Means of 4 x 4 samples; sides are multiples of 4.
 Padded quarter_size(const Padded& p);
-// The plane at all quarter positions, [4 * fy + fx]: every candidate of a search is then a plain difference of samples. Within one sample of the margin's end
-// at the top and left, and two at the bottom and right, nothing is filled in, and nothing may be read. Belongs to the calling thread, until its next call:
+// The plane at all quarter positions, [4 * fy + fx]: every candidate of a search is then a plain difference of samples. Within kTapsBefore samples of the margin's
+// end at the top and left, and kTapsBehind at the bottom and right, nothing may be read: interpolation does not fill it in. Belongs to the calling thread, until its next call:
 // making 40 MB anew for each frame of 1920 x 1080 would cost as much as searching.
-const std::array<Padded, 16>& quarter_positions(Padded whole);
+const std::array<Padded, 16>& quarter_positions(Padded whole, Interpolation kind);
 
 // Sums of absolute differences of side x side samples.
 int difference_4(const uint8_t* a, int a_stride, const uint8_t* b, int b_stride);

@@ -1,9 +1,12 @@
 #include "models/video/vectors.h"
 
+#include <c10/core/InferenceMode.h>
+
 #include <algorithm>
 
 #include "models/cpu_block.h"
 #include "models/video/cpu_planes.h"
+#include "models/video/kernel_warp.h"
 #include "models/video/phase_warp.h"
 
 namespace tessera::models {
@@ -21,6 +24,12 @@ at::Tensor sample_plane(const at::Tensor& plane, const at::Tensor& dense, int64_
   const at::Tensor grid = (at::stack({x, y}, -1) + steps.reshape({b, h, 1, w, 1, 2})).reshape({b, h * side, w * side, 2});
   constexpr int64_t bicubic = 2, border = 1;
   return at::grid_sampler_2d(plane, grid, bicubic, border, true);
+}
+
+// By exact phases.
+at::Tensor moved_plane(const at::Tensor& plane, const at::Tensor& dense, int64_t side, int64_t steps, Interpolation kind) {
+  const auto by = use_cpu_inference(plane) ? warp_planes_cpu : has_warp_kernel(plane) ? warp_planes_by_kernel : warp_planes_by_phases;
+  return by(plane, dense, side, steps, kind);
 }
 
 float median(float a, float b, float c) { return std::max(std::min(a, b), std::min(std::max(a, b), c)); }
@@ -77,13 +86,15 @@ at::Tensor rebuild_vectors(const at::Tensor& residual) {
   return out.to(residual.device());
 }
 
-at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense) { return sample_plane(y, dense, 8, 1.0 / kVectorUnit); }
+at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense, Interpolation kind) {
+  return kind == Interpolation::bicubic ? sample_plane(y, dense, 8, 1.0 / kVectorUnit) : moved_plane(y, dense, 8, kVectorUnit, kind);
+}
 
-Planes warp(const Planes& reference, const at::Tensor& dense, bool exact_phases) {
-  const auto moved = [&](auto by) -> Planes { return {by(reference.y, dense, 8, kVectorUnit), by(reference.uv, dense, 4, 2 * kVectorUnit)}; };
-  if (use_cpu_inference(reference.y)) return moved(warp_planes_cpu);
-  if (exact_phases) return moved(warp_planes_by_phases);
-  return {warp_luma(reference.y, dense), sample_plane(reference.uv, dense, 4, 0.5 / kVectorUnit)};
+Planes warp(const Planes& reference, const at::Tensor& dense, Interpolation kind, bool rough) {
+  const at::Tensor& y = reference.y;
+  const bool exact = use_cpu_inference(y) || has_warp_kernel(y) || (c10::InferenceMode::is_enabled() && !rough);
+  if (kind == Interpolation::bicubic && !exact) return {warp_luma(y, dense), sample_plane(reference.uv, dense, 4, 0.5 / kVectorUnit)};
+  return {moved_plane(y, dense, 8, kVectorUnit, kind), moved_plane(reference.uv, dense, 4, 2 * kVectorUnit, kind)};
 }
 
 at::Tensor gather_blocks(const at::Tensor& x, const at::Tensor& shift) {

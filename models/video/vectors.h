@@ -9,6 +9,7 @@
 
 #include <ATen/ATen.h>
 
+#include "models/video/interpolation.h"
 #include "models/video/planes.h"
 
 namespace tessera::models {
@@ -35,10 +36,12 @@ at::Tensor predict_vectors(const at::Tensor& coarse);
 // damaged residuals do no harm.
 at::Tensor rebuild_vectors(const at::Tensor& residual);
 
-// The reference moved by dense vectors [B,H/8,W/8,2]: bicubic (a = -3/4), edges repeated. Gradients reach the reference, unless it is asked for exact phases
-// on a GPU: some hundred small operators instead of one (phase_warp.h).
-Planes warp(const Planes& reference, const at::Tensor& dense, bool exact_phases = false);
-at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense);
+// The float32 reference moved by dense vectors [B,H/8,W/8,2], edges repeated. Gradients reach the reference. Each sample has the weights of its exact phase: by
+// loops on a CPU in inference, by the project's kernel on a GPU, elsewhere by tensor operators (phase_warp.h). Only for bicubic and without that kernel, in
+// training, or where the network's own errors are far larger (`rough`: float16), the stock grid sampler does it, one operator instead of some hundred.
+Planes warp(const Planes& reference, const at::Tensor& dense, Interpolation kind = Interpolation::bicubic, bool rough = false);
+// For searching: bicubic by the grid sampler.
+at::Tensor warp_luma(const at::Tensor& y, const at::Tensor& dense, Interpolation kind = Interpolation::bicubic);
 
 // x [B,h,w,C] at the positions that whole-numbered shifts [B,h,w,2] (x, y) point to, clamped to the map. An exact copy.
 at::Tensor gather_blocks(const at::Tensor& x, const at::Tensor& shift);

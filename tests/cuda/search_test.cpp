@@ -47,7 +47,10 @@ TEST_P(SearchKernels, EqualTheCpus) {
 INSTANTIATE_TEST_SUITE_P(Sizes, SearchKernels,
                          ::testing::Values(Case{1, 16, 16, 4, {}}, Case{1, 64, 48, 4, {.visits = 3, .diagonals = true}}, Case{3, 48, 176, 0.3, {.reach = 16}},
                                            Case{2, 256, 256, 12, {.quarters = false}}, Case{1, 368, 640, 40, {.reach = 64, .visits = 3, .diagonals = true}},
-                                           Case{1, 1088, 1920, 8, {.visits = 3, .diagonals = true}}, Case{20, 128, 128, 5, {}}));
+                                           Case{1, 1088, 1920, 8, {.visits = 3, .diagonals = true}}, Case{20, 128, 128, 5, {}}, Case{1, 16, 16, 4, {.interpolation = Interpolation::lagrange}},
+                                           Case{3, 48, 176, 0.3, {.reach = 16, .interpolation = Interpolation::lagrange}},
+                                           Case{2, 368, 640, 40, {.reach = 64, .visits = 3, .diagonals = true, .interpolation = Interpolation::lagrange}},
+                                           Case{2, 176, 48, 0.1, {.reach = 256, .interpolation = Interpolation::lagrange}}));
 
 }  // namespace
 }  // namespace tessera::models

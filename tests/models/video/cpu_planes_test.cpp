@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "models/ops.h"
+#include "models/video/phase_warp.h"
 #include "models/video/vectors.h"
 #include "tests/models/tensors.h"
 
@@ -22,20 +23,26 @@ Planes random_planes(int64_t batch, int64_t height, int64_t width, uint64_t seed
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
 
+constexpr Interpolation kKinds[] = {Interpolation::bicubic, Interpolation::lagrange};
+
 TEST(CpuPlanes, WarpedAsByTheTensorOperators) {
-  for (const auto& [height, width, reach] : {std::tuple<int64_t, int64_t, int>{16, 16, 40}, {48, 80, 7}, {48, 80, 300}, {160, 32, 4095}}) {
-    const Planes reference = random_planes(2, height, width, 5);
-    const at::Tensor dense = random_integers({2, height / 8, width / 8, 2}, reach, 9);
-    const Planes slow = warp(reference, dense), exact = warp(reference, dense, true);
-    const Threads threads(2);
-    const c10::InferenceMode inference;
-    const Planes fast = warp(reference, dense);
-    // Positions of the tensor operators are rounded to some 10^-5 samples.
-    EXPECT_LT(largest_difference(fast.y, slow.y), 2e-3) << reach;
-    EXPECT_LT(largest_difference(fast.uv, slow.uv), 2e-3) << reach;
-    // Those of exact phases are not.
-    EXPECT_LT(largest_difference(fast.y, exact.y), 2e-6) << reach;
-    EXPECT_LT(largest_difference(fast.uv, exact.uv), 2e-6) << reach;
+  for (const Interpolation kind : kKinds) {
+    for (const auto& [height, width, reach] : {std::tuple<int64_t, int64_t, int>{16, 16, 40}, {48, 80, 7}, {48, 80, 300}, {160, 32, 4095}}) {
+      const Planes reference = random_planes(2, height, width, 5);
+      const at::Tensor dense = random_integers({2, height / 8, width / 8, 2}, reach, 9);
+      const Planes slow = warp(reference, dense, kind);
+      const Planes exact = {warp_planes_by_phases(reference.y, dense, 8, 4, kind), warp_planes_by_phases(reference.uv, dense, 4, 8, kind)};
+      const Threads threads(2);
+      const c10::InferenceMode inference;
+      const Planes fast = warp(reference, dense, kind);
+      // Positions of the grid sampler, which does it in training for bicubic, are rounded to some 10^-5 samples.
+      const double near = kind == Interpolation::bicubic ? 2e-3 : 4e-6;
+      EXPECT_LT(largest_difference(fast.y, slow.y), near) << name_of(kind) << ' ' << reach;
+      EXPECT_LT(largest_difference(fast.uv, slow.uv), near) << name_of(kind) << ' ' << reach;
+      // Those of exact phases are not.
+      EXPECT_LT(largest_difference(fast.y, exact.y), 4e-6) << name_of(kind) << ' ' << reach;
+      EXPECT_LT(largest_difference(fast.uv, exact.uv), 4e-6) << name_of(kind) << ' ' << reach;
+    }
   }
 }
 
@@ -43,11 +50,13 @@ TEST(CpuPlanes, WholeShiftsAreCopies) {
   const c10::InferenceMode inference;
   const Planes reference = random_planes(1, 32, 32, 3);
   const at::Tensor still = at::zeros({1, 4, 4, 2}), aside = at::full({1, 4, 4, 2}, 8.0);  // two luma samples, one of chroma
-  EXPECT_TRUE(same(warp(reference, still).y, reference.y));
-  EXPECT_TRUE(same(warp(reference, still).uv, reference.uv));
-  const Planes moved = warp(reference, aside);
-  EXPECT_TRUE(same(moved.y.narrow(2, 0, 30).narrow(3, 0, 30), reference.y.narrow(2, 2, 30).narrow(3, 2, 30)));
-  EXPECT_TRUE(same(moved.uv.narrow(2, 0, 15).narrow(3, 0, 15), reference.uv.narrow(2, 1, 15).narrow(3, 1, 15)));
+  for (const Interpolation kind : kKinds) {
+    EXPECT_TRUE(same(warp(reference, still, kind).y, reference.y));
+    EXPECT_TRUE(same(warp(reference, still, kind).uv, reference.uv));
+    const Planes moved = warp(reference, aside, kind);
+    EXPECT_TRUE(same(moved.y.narrow(2, 0, 30).narrow(3, 0, 30), reference.y.narrow(2, 2, 30).narrow(3, 2, 30)));
+    EXPECT_TRUE(same(moved.uv.narrow(2, 0, 15).narrow(3, 0, 15), reference.uv.narrow(2, 1, 15).narrow(3, 1, 15)));
+  }
 }
 
 TEST(CpuPlanes, PatchesThereAndBack) {

@@ -1,12 +1,14 @@
 // The video network with a tiny configuration: shapes, the coding order, what reaches what, a working codec from the start.
 #include "models/video/motion.h"
 
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "models/video/motion_model.h"
 #include "models/video/motion_search.h"
+#include "models/video/phase_warp.h"
 #include "tests/models/temporary_file.h"
 #include "tests/models/tensors.h"
 #include "tests/models/video/tiny_motion.h"
@@ -213,6 +215,30 @@ TEST_P(TinyMotion, MacsAreCounted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, TinyMotion, testing::Bool(), [](const auto& p) { return p.param ? std::string("motion") : std::string("stem"); });
+
+// The configuration's interpolation moves the picture, in training and in inference.
+TEST(Motion, MovesByItsInterpolation) {
+  MotionConfig c = test::tiny_motion_config();
+  const Motion bicubic(c);
+  c.interpolation = Interpolation::lagrange;
+  const Motion lagrange(c);
+  EXPECT_EQ(lagrange.decode_macs(), bicubic.decode_macs() + 14);
+  Motion::Reference reference;
+  reference.picture = {random_normal({1, 1, 32, 48}, 1), random_normal({1, 2, 16, 24}, 2)};
+  VectorField v = zero_vectors(1, 2, 3, kReal);
+  v.coarse.fill_(-7);
+  v.delta.copy_(random_integers({1, 2, 3, 8}, 9, 3));
+  const at::Tensor dense = dense_vectors(v);
+  const auto check = [&](double tolerance) {
+    const Planes moved = lagrange.context(reference, v, level_of(0.5)).moved;
+    EXPECT_TRUE(close(moved.y, warp_planes_by_phases(reference.picture.y, dense, 8, 4, Interpolation::lagrange), tolerance));
+    EXPECT_TRUE(close(moved.uv, warp_planes_by_phases(reference.picture.uv, dense, 4, 8, Interpolation::lagrange), tolerance));
+    EXPECT_FALSE(close(moved.y, bicubic.context(reference, v, level_of(0.5)).moved.y, 1e-2));
+  };
+  check(0);
+  const c10::InferenceMode inference;
+  check(1e-5);
+}
 
 // Untrained, at the highest quality: a key frame is coded well, and a frame that follows a pan needs little more.
 TEST(Motion, WorksBeforeTraining) {

@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "models/parallel.h"
 #include "models/video/cpu_search.h"
 #include "models/video/motion_search.h"
+#include "models/video/phase_warp.h"
+#include "models/video/search_planes.h"
 #include "tests/models/tensors.h"
 #include "tests/models/video/tiny_motion.h"
 
@@ -90,6 +94,7 @@ TEST(Vectors, WholeShiftRounds) {
 
 using Finder = VectorField (*)(const at::Tensor&, const at::Tensor&, const at::Tensor&, const SearchOptions&);
 constexpr Finder kFinders[] = {search_vectors_by_tensors, search_vectors_cpu, search_vectors_coloured};
+constexpr Interpolation kKinds[] = {Interpolation::bicubic, Interpolation::lagrange};
 
 class Search : public testing::TestWithParam<std::pair<double, double>> {};
 
@@ -157,6 +162,43 @@ TEST(Search, AllWaysAreEquallyGood) {
   };
   EXPECT_NEAR(error(search_vectors_cpu), error(search_vectors_by_tensors), 1e-3);
   EXPECT_NEAR(error(search_vectors_cpu), error(search_vectors_coloured), 1e-3);
+}
+
+// Each search compares what its interpolation predicts: a picture that one of them moved is found again without error by the same one, not by the other.
+TEST(Search, KnowsTheInterpolation) {
+  const at::Tensor before = at::rand({1, 1, 96, 96});  // much between the samples for kernels to differ in
+  VectorField truth = zero_vectors(1, 6, 6, before.options());
+  truth.coarse.select(3, 0).fill_(6);
+  truth.coarse.select(3, 1).fill_(-9);
+  for (const Interpolation kind : kKinds) {
+    const at::Tensor now = warp_luma(before, dense_vectors(truth), kind).clamp(0, 1);
+    for (const Finder find : kFinders) {
+      const VectorField f = find(now, before, at::full({1, 1, 1}, 4.0), {.reach = 16, .interpolation = kind});
+      EXPECT_TRUE(same(f.coarse.narrow(1, 1, 4).narrow(2, 1, 4), truth.coarse.narrow(1, 1, 4).narrow(2, 1, 4))) << name_of(kind);
+    }
+  }
+}
+
+// Planes at quarter positions, and places that vectors far out of the picture are brought back to: as warp() has it, to the rounding of 8 bits and of the taps.
+TEST(Search, QuarterPositionsAreThoseOfTheWarp) {
+  const at::Tensor picture = (at::rand({1, 1, 32, 48}) * 255).round() / 255;
+  for (const Interpolation kind : kKinds) {
+    const auto& planes = quarter_positions(padded(picture.const_data_ptr<float>(), 48, 32), kind);
+    for (const auto& [vx, vy] : {std::pair{1, 0}, {0, 2}, {3, 3}, {-5, 6}, {-170, 171}, {175, -181}, {4095, 2}, {-4095, -4094}}) {
+      const at::Tensor moved = warp_planes_by_phases(picture, at::tensor({static_cast<float>(vx), static_cast<float>(vy)}).expand({1, 4, 6, 2}), 8, 4, kind)[0][0];
+      for (int side : {8, 16}) {
+        for (int y = 0; y < 32; y += side) {
+          for (int x = 0; x < 48; x += side) {
+            const coloured::Place p = coloured::place_of(x, y, side, {vx, vy}, 48, 32);
+            for (int k = 0; k < side * side; ++k) {
+              const double expected = std::clamp(moved[y + k / side][x + k % side].item<double>() * 255, 0.0, 255.0);
+              ASSERT_NEAR(*planes[static_cast<size_t>(p.plane)].at(p.x + k % side, p.y + k / side), expected, 6.5) << name_of(kind) << ' ' << vx << ' ' << vy;
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
