@@ -282,7 +282,7 @@ FramePlan plan_frame(const MotionModel& model, const models::Planes& picture, co
     // Without the project's kernels on the CPU also for a GPU: what tensor operators find costs up to 15 % more bits on fast motion (docs/results/video.md).
     const bool here = picture.y.is_cpu() || models::gpu_search_is_good();
     const at::Tensor now = here ? picture.y : picture.y.cpu(), before = here ? used.picture.y : used.picture.y.cpu();
-    plan.vectors = models::search_vectors(now, before, at::full({1, 1, 1}, 1 / std::sqrt(lambda), now.options()), search);
+    plan.vectors = models::search_vectors(now, before, at::full({1, 1, 1}, c.vector_weight() / std::sqrt(lambda), now.options()), search);
     plan.vectors = {plan.vectors.coarse.to(picture.y.device()), plan.vectors.delta.to(picture.y.device())};
   }
   const Stopwatch watch(report.seconds_network);

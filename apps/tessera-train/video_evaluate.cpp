@@ -78,7 +78,7 @@ ClipResult evaluate_clip(const Motion& network, const VideoClips& clips, int64_t
     if (!options.frozen) level.index = -1;
     models::VectorField vectors;
     if (t > 0) {
-      const double penalty = 1 / std::sqrt(network.lambda(level.q).item<double>());
+      const double penalty = network.config().vector_weight() / std::sqrt(network.lambda(level.q).item<double>());
       vectors = models::search_vectors(x.y, reference.picture.y, at::full({1, 1, 1}, penalty, x.y.options()), {.interpolation = network.config().interpolation});
       if (options.refresh > 0 && t % options.refresh == 0) reference.feature = at::Tensor();
     }

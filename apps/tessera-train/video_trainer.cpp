@@ -120,7 +120,7 @@ class VideoRun : public TrainingRun {
     std::vector<VectorField> vectors;
     if (t > 1) {
       const auto flatten = [&](const at::Tensor& y) { return y.reshape({b * (t - 1), 1, phase.crop, phase.crop}); };
-      const at::Tensor penalty = network_.lambda(q.narrow(1, 1, t - 1)).rsqrt().reshape({b * (t - 1), 1, 1});
+      const at::Tensor penalty = network_.lambda(q.narrow(1, 1, t - 1)).rsqrt().reshape({b * (t - 1), 1, 1}) * recipe_.config.vector_weight();
       const VectorField all = recipe_.config.conditioning
                                   ? models::search_vectors(flatten(clips.y.narrow(1, 1, t - 1)), flatten(clips.y.narrow(1, 0, t - 1)), penalty,
                                                            {.reach = phase.reach, .quarters = phase.quarters, .interpolation = recipe_.config.interpolation})

@@ -36,6 +36,10 @@ struct MotionConfig {
   ScaleRows scales;
   double lambda_min = 0.0006, lambda_max = 0.12;  // bits a luma sample per mean squared error in units of 1/255
 
+  // What a bit of the vectors weighs in the motion search against absolute differences of 8-bit samples, times sqrt(lambda) (Sullivan and Wiegand 1998). The search
+  // knows no contexts: vectors that are coded by them have to be dearer, so that more of them are alike (measured: docs/results/video.md).
+  double vector_weight() const { return vector_coding == VectorCoding::mixed ? 1.3 : 1.0; }
+
   std::string to_json() const;
   static MotionConfig from_json(const std::string& text);  // throws std::runtime_error
 };

@@ -21,7 +21,7 @@ struct SearchOptions {
 };
 
 // current, reference: luma [B,1,H,W], multiples of 16, in 0..1. `penalty` [B,1,1]: cost of a bit in sums of absolute differences
-// of 8-bit samples; 1 / sqrt(lambda) matches the rate-distortion trade-off of lambda (Sullivan and Wiegand 1998). No gradients.
+// of 8-bit samples; 1 / sqrt(lambda) matches the rate-distortion trade-off of lambda (MotionConfig::vector_weight()). No gradients.
 VectorField search_vectors(const at::Tensor& current, const at::Tensor& reference, const at::Tensor& penalty, const SearchOptions& options = {});
 // Whether search_vectors() finds on a GPU what it finds on a CPU: with the project's kernels. By tensor operators fast motion costs up to 15 % more bits.
 bool gpu_search_is_good();
