@@ -77,7 +77,10 @@ void write_video_weights(const std::string& folder) {
   models::Motion untrained(models::test::tiny_motion_config());
   models::test::round_to_grids(untrained);
   write(untrained, "motion-lite");
-  models::Motion random(models::test::tiny_motion_config());
+  models::MotionConfig config = models::test::tiny_motion_config();  // the ways of streams and pictures that weights have now; those above have the first ones
+  config.vector_coding = models::VectorCoding::mixed;
+  config.interpolation = models::Interpolation::lagrange;
+  models::Motion random(config);
   models::test::randomise(random, 7, kSmall);
   write(random, "motion");
   models::Motion stem(models::test::tiny_motion_config(false));
