@@ -7,8 +7,6 @@
 namespace tessera::models {
 namespace {
 
-using Contexts = std::span<const uint32_t>;
-
 constexpr int32_t kVectorLimit = 4095;  // kVectorMax of vectors.h, which needs libtorch
 constexpr int kMostExponent = 13;
 
@@ -61,10 +59,11 @@ class VectorCoder::Field {
   Vector vector(int64_t dx, int64_t dy) const { return c_.vectors_[place(dx, dy)]; }
   int32_t residual(int64_t dx, int64_t dy, int component) const { return symbols_[place(dx, dy) * kComponents + static_cast<size_t>(component)]; }
 
-  bool decide(Kind kind, int set, Contexts contexts, bool bit) {
-    salted_.clear();
-    for (const uint32_t context : contexts) salted_.push_back(joined(context, static_cast<uint32_t>(kind) + 0x5bd1e995u));
-    return bits_.code(c_.mixer_, set_of(kind, set), salted_, bit);
+  // Numbers of contexts mean something within a kind only.
+  template <size_t kCount>
+  bool decide(Kind kind, int set, std::array<uint32_t, kCount> contexts, bool bit) {
+    for (uint32_t& context : contexts) context = joined(context, static_cast<uint32_t>(kind) + 0x5bd1e995u);
+    return bits_.code(c_.mixer_, set_of(kind, set), contexts, bit);
   }
 
   // What a number that is not zero may be like: two sets of numbers that it often repeats, two of how large it is, and its kind.
@@ -107,7 +106,7 @@ class VectorCoder::Field {
   int32_t component(int k, int32_t value, uint32_t row, uint32_t other, const Around& n) {
     const uint32_t before = size_class(n.to_before), busy = std::min(n.left + n.top, 7u);
     const uint32_t a = joined(near(n.to_before), 1), b = joined(near(n.to_left), near(n.to_top), near(n.to_corner), 2);
-    const std::array contexts = {row,
+    const std::array<uint32_t, 8> contexts = {row,
                                  joined(n.left, n.top, n.corner),
                                  joined(n.spread, before, other),
                                  joined(row / 4, busy, n.spread),
@@ -140,11 +139,11 @@ class VectorCoder::Field {
     s[1] = component(1, s[1], row[1], size_class(s[0]) + 1, down);
     const Vector v = {std::clamp(guess.x + s[0], -kVectorLimit, kVectorLimit), std::clamp(guess.y + s[1], -kVectorLimit, kVectorLimit)};
     c_.vectors_[at] = v;
-    deltas(s.subspan(2), row, {v.x, v.y}, {left.x - v.x, left.y - v.y}, {top.x - v.x, top.y - v.y}, size_class(std::abs(s[0]) + std::abs(s[1])), std::max(across.spread, down.spread));
+    deltas(s.subspan(2), row, {left.x - v.x, left.y - v.y}, {top.x - v.x, top.y - v.y}, size_class(std::abs(s[0]) + std::abs(s[1])), std::max(across.spread, down.spread));
   }
 
   // `d`: x, y of the four quarters. `left`, `top`: from the block's vector to those of its neighbours, where it has them.
-  void deltas(std::span<int32_t> d, std::span<const uint8_t> row, Vector, Vector left, Vector top, uint32_t residual, uint32_t spread) {
+  void deltas(std::span<int32_t> d, std::span<const uint8_t> row, Vector left, Vector top, uint32_t residual, uint32_t spread) {
     const size_t at = place();
     const bool has_left = x_ > 0, has_top = y_ > 0;
     const uint32_t l = has_left ? c_.split_[at - 1] : 0, t = has_top ? c_.split_[place(0, -1)] : 0, c = has_top && x_ + 1 < w_ ? c_.split_[place(1, -1)] : 0;
@@ -171,7 +170,7 @@ class VectorCoder::Field {
       ++moved;
       // Where the neighbours go from here.
       const int32_t to_x = side.x != 0 ? side.x : above.x, to_y = above.y != 0 ? above.y : side.y;
-      const std::array zero_x = {k, joined(size_class(to_x), 1), joined(row[2] / 4u, size_class(to_x))};
+      const std::array<uint32_t, 3> zero_x = {k, joined(size_class(to_x), 1), joined(row[2] / 4u, size_class(to_x))};
       dx = decide(kDeltaX, 0, zero_x, dx != 0) ? number(dx, likely_delta(2, to_x, row[2])) : 0;
       const std::array zero_y = {joined(k, size_class(dx)), joined(size_class(to_y), size_class(dx), 1), joined(row[3] / 4u, size_class(to_y))};
       // A quarter that moves by nothing is not coded as one that moves.
@@ -182,15 +181,6 @@ class VectorCoder::Field {
     return {joined(near(to), kind), joined(size_class(to), sign_class(to)), joined(row / 6, 1), size_class(to), kind};
   }
 
-  // A list of contexts that allocates nothing.
-  struct Salted {
-    std::array<uint32_t, entropy::ContextMixer::kMostContexts> of{};
-    size_t count = 0;
-    void clear() { count = 0; }
-    void push_back(uint32_t v) { of[count++] = v; }
-    operator Contexts() const { return {of.data(), count}; }
-  };
-
   VectorCoder& c_;
   Bits& bits_;
   const int64_t h_, w_;
@@ -198,7 +188,6 @@ class VectorCoder::Field {
   const std::span<int32_t> symbols_;
   int64_t x_ = 0, y_ = 0;
   bool known_ = false;
-  Salted salted_;
 };
 
 VectorCoder::VectorCoder() : mixer_(kKinds * kSets) {}

@@ -109,13 +109,13 @@ TEST(ContextMixer, CertaintyCostsNextToNothingAndSurpriseIsPossible) {
   const std::array context = {5u};
   for (int i = 0; i < 3000; ++i) {
     mixer.predict(0, context);
-    mixer.learn(true);
+    mixer.learn<1>(true);
   }
   EXPECT_GT(mixer.predict(0, context), 65000u);
   EXPECT_LT(mixer.predict(0, context), 65536u);
   for (int i = 0; i < 3000; ++i) {
     mixer.predict(0, context);
-    mixer.learn(false);
+    mixer.learn<1>(false);
   }
   EXPECT_LT(mixer.predict(0, context), 536u);
   EXPECT_GT(mixer.predict(0, context), 0u);
@@ -127,7 +127,7 @@ TEST(ContextMixer, ResetForgets) {
   const uint32_t first = fresh.predict(0, contexts);
   for (int i = 0; i < 100; ++i) {
     mixer.predict(0, contexts);
-    mixer.learn(i % 3 != 0);
+    mixer.learn<2>(i % 3 != 0);
   }
   EXPECT_NE(mixer.predict(0, contexts), first);
   mixer.reset();
@@ -142,7 +142,7 @@ TEST(ContextMixer, PredictsTheSameForEver) {
   for (int i = 0; i < 10000; ++i) {
     const auto contexts = source.contexts();
     sum = (sum ^ mixer.predict(i % 3, contexts)) * 1099511628211u;
-    mixer.learn(source.next());
+    mixer.learn<3>(source.next());
   }
   EXPECT_EQ(sum, 5013452765988568975u);
 }
