@@ -156,6 +156,27 @@ bool StreamReader::no_sound(size_t place, bool& wait) const {
   return true;
 }
 
+// Where the packets go on behind a damaged one whose length leads to `end`, where a packet begins. It may be the length that is damaged: then, where packets are small, some whole ones
+// can lie before that, and lead there one after the other. (Packets of the sound within a companion do not: its checksum is behind them.)
+size_t StreamReader::first_within(size_t end) {
+  for (size_t start = at_ + 1; start < end; ++start) {
+    const uint8_t first = buffer_[start];
+    if ((first & 0x80) != 0 || !is_media(static_cast<PacketKind>(first & 0x0F))) continue;
+    size_t place = start;
+    while (place < end) {
+      const uint64_t size = claimed_size(rest(place));
+      if (size == 0 || size > end - place) break;
+      checked_ += size;
+      if (checked_ > kSearchFactor * position() + kSearchFloor) return end;
+      PacketView view;
+      if (look(place, view, nullptr) != Look::packet) break;
+      place += static_cast<size_t>(view.size);
+    }
+    if (place == end) return start;
+  }
+  return end;
+}
+
 // Goes on at `place` of the buffer; `guess` packets are missing, unless a time stamp tells their number.
 StreamReader::Event StreamReader::resume_at(size_t place, uint64_t guess, Status damage) {
   const uint64_t block = ticks_a_packet(header_);
@@ -180,9 +201,8 @@ StreamReader::Event StreamReader::resume(Status damage) {
   bool wait = false;
   const bool video = header_.kind == MediaKind::video, companion = video && (buffer_[at_] & 0x0F) == static_cast<uint8_t>(PacketKind::companion);
   if (const uint64_t size = claimed_size(rest(at_)); size > 0 && size <= buffer_.size() - at_) {
-    if (confirmed(at_ + static_cast<size_t>(size), false, wait)) {
-      return resume_at(at_ + static_cast<size_t>(size), companion ? 0 : 1, std::move(damage));
-    }
+    const size_t end = at_ + static_cast<size_t>(size);
+    if (confirmed(end, false, wait)) return resume_at(companion ? end : first_within(end), companion ? 0 : 1, std::move(damage));
     if (wait) return {};
   } else if (companion && finished_ && damage.code() == ErrorCode::truncated) {
     // The stream is cut off in it. What a search would find are packets of sound, which are no frames.

@@ -66,6 +66,7 @@ class StreamReader {
   Event header_event();
   Event packet_event(const PacketView& view);
   Event resume(Status damage);
+  size_t first_within(size_t end);
   Event resume_at(size_t place, uint64_t guess, Status damage);
   Event stop(Status damage);
   std::span<const uint8_t> rest(size_t place) const { return std::span(buffer_).subspan(place); }

@@ -122,6 +122,41 @@ TEST(StreamReader, AnyFlippedByteCostsAPacketOrTwo) {
   }
 }
 
+// All packets as long: a length that is damaged may lead to the one behind the next, or to one further on. It costs its own packet only.
+TEST(StreamReader, ALengthThatLeadsToALaterPacketCostsOne) {
+  std::mt19937 random(6);
+  FileHeader header;
+  header.kind = MediaKind::video;
+  header.picture.width = 320;
+  header.picture.height = 240;
+  ByteWriter out;
+  ASSERT_TRUE(write_header(out, header).ok());
+  constexpr size_t kPayload = 12, kPacket = kPayload + 4, kPackets = 10;  // head, length, payload, checksum
+  const size_t first = out.size();
+  for (size_t i = 0; i < kPackets; ++i) {
+    const Bytes payload = test::random_bytes(random, kPayload);
+    Packet packet;
+    packet.kind = i == 0 ? PacketKind::key : PacketKind::predicted;
+    packet.payload = payload;
+    packet.short_checksum = true;
+    ASSERT_TRUE(write_packet(out, packet).ok());
+  }
+  const Bytes whole = out.take();
+  ASSERT_EQ(whole.size(), first + kPackets * kPacket);
+  for (size_t victim = 0; victim + 2 < kPackets; ++victim) {
+    for (size_t further = 1; further < std::min<size_t>(7, kPackets - victim); ++further) {
+      Bytes bytes = whole;
+      bytes[first + victim * kPacket + 1] = static_cast<uint8_t>(kPayload + further * kPacket);
+      for (const size_t piece : {size_t{1}, size_t{23}, bytes.size()}) {
+        const Seen seen = read(bytes, piece);
+        EXPECT_EQ(seen.packets.size(), kPackets - 1) << victim << " " << further << " " << piece;
+        EXPECT_EQ(seen.total_lost, 1u) << victim << " " << further << " " << piece;
+        EXPECT_TRUE(seen.end.ok());
+      }
+    }
+  }
+}
+
 TEST(StreamReader, CutOffAnywhere) {
   const Stream stream = sample(6);
   for (size_t size = 0; size < stream.bytes.size(); ++size) {
