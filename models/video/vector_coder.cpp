@@ -7,7 +7,8 @@
 namespace tessera::models {
 namespace {
 
-constexpr int32_t kVectorLimit = 4095;  // kVectorMax of vectors.h, which needs libtorch
+using coloured::kVectorLimit;
+
 constexpr int kMostExponent = 13;
 
 // The decisions, each with its sets of weights.
@@ -15,8 +16,6 @@ enum Kind : int { kZeroX, kZeroY, kSign, kExponent, kDigit, kSplit, kQuarter, kD
 constexpr int kSets = 16;  // of a kind
 
 int set_of(Kind kind, int number) { return kind * kSets + number; }
-
-int32_t median(int32_t a, int32_t b, int32_t c) { return std::max(std::min(a, b), std::min(std::max(a, b), c)); }
 
 // Magnitudes in six classes.
 uint32_t size_class(int32_t v) {
@@ -123,10 +122,10 @@ class VectorCoder::Field {
     const bool first_row = y_ == 0, first_column = x_ == 0, last_column = x_ + 1 == w_;
     const std::span<int32_t> s = symbols_.subspan(at * kComponents, kComponents);
     const std::span<const uint8_t> row = rows_.subspan(at * kComponents, kComponents);
-    // As predict_vectors().
+    // What predicted() below takes the median of.
     const Vector top = first_row ? Vector{} : vector(0, -1), left = first_column ? top : vector(-1, 0);
     const Vector corner = first_row ? Vector{} : !last_column ? vector(1, -1) : !first_column ? vector(-1, -1) : top;
-    const Vector guess = first_row ? (first_column ? Vector{} : left) : Vector{median(left.x, top.x, corner.x), median(left.y, top.y, corner.y)};
+    const Vector guess = coloured::Field{c_.vectors_.data(), static_cast<int>(w_), static_cast<int>(h_)}.predicted(static_cast<int>(x_), static_cast<int>(y_));
     const Vector before = known_ ? c_.before_[at] : Vector{};
     const auto residual_class = [&](bool none, int64_t dx, int64_t dy, int k) { return none ? 0 : size_class(residual(dx, dy, k)); };
     const auto around = [&](int k, int32_t Vector::*of) -> Around {

@@ -9,6 +9,7 @@
 
 #include "entropy/context_mixing.h"
 #include "entropy/range_coder.h"
+#include "models/video/coloured_search.h"
 
 namespace tessera::models {
 
@@ -31,9 +32,7 @@ class VectorCoder {
   double count(int64_t h, int64_t w, std::span<const uint8_t> rows, std::span<const int32_t> symbols);
 
  private:
-  struct Vector {
-    int32_t x = 0, y = 0;
-  };
+  using Vector = coloured::Vector;
   template <class Bits>
   class Field;
   template <class Bits>
