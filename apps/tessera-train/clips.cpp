@@ -25,6 +25,23 @@ at::Tensor draw(const at::Tensor& cumulative, int64_t batch) {
   return at::searchsorted(cumulative, at::rand({batch}, cumulative.options())).clamp_max(cumulative.size(0) - 1);
 }
 
+// Pictures are read through six samples along each axis: two would blur whatever moves by parts of a sample, and teach that moving texture is soft.
+constexpr int64_t kReadTaps = 6, kTapsBefore = 2;
+constexpr double kMostMagnified = 2.2;
+
+// Lagrange's weights of the samples -2 .. 3 at t, 0 <= t < 1.
+std::vector<at::Tensor> lagrange6(const at::Tensor& t) {
+  std::vector<at::Tensor> weights;
+  for (int64_t k = -kTapsBefore; k < kReadTaps - kTapsBefore; ++k) {
+    at::Tensor w = at::ones_like(t);
+    for (int64_t j = -kTapsBefore; j < kReadTaps - kTapsBefore; ++j) {
+      if (j != k) w = w * ((t - static_cast<double>(j)) / static_cast<double>(k - j));
+    }
+    weights.push_back(w);
+  }
+  return weights;
+}
+
 at::Tensor shares(const std::vector<double>& weights, at::Device device) {
   const at::Tensor w = at::tensor(weights, at::kDouble);
   return (w.cumsum(0) / w.sum()).to(at::kFloat).to(device);
@@ -147,10 +164,13 @@ MovingPictures::Layer MovingPictures::layer(int64_t batch, int64_t frames, int64
   const at::TensorOptions real = cumulative_.options();
   const at::Tensor picture = draw(cumulative_, batch);
   const at::Tensor w = width_.index_select(0, picture), h = height_.index_select(0, picture);
-  const at::Tensor r = at::rand({batch, 9}, real);
+  const at::Tensor r = at::rand({batch, 10}, real);
   const auto random = [&](int64_t k) { return r.select(1, k); };
   const auto about = [&](int64_t k) { return random(k) * 2 - 1; };  // -1..1
-  const double size = static_cast<double>(crop), last = static_cast<double>(std::max<int64_t>(frames - 1, 1));
+  const double last = static_cast<double>(std::max<int64_t>(frames - 1, 1));
+
+  // Samples of the picture for one of the crop: half of the draws are magnified, as film in high definition is, up to kMostMagnified times.
+  const at::Tensor scale = at::exp((random(9) - 0.5).clamp_min(0) * (-2 * std::log(kMostMagnified)));
 
   // One third stand still, one third move in whole samples, the others anyhow. Speeds are mostly low: a cube.
   const at::Tensor kind = at::floor(random(0) * 3);
@@ -160,31 +180,39 @@ MovingPictures::Layer MovingPictures::layer(int64_t batch, int64_t frames, int64
   const at::Tensor zoom = (kind > 1).to(at::kFloat) * about(2).pow(3) * (0.02 * one);              // logarithm a frame
   const auto axis = [&](int64_t place, int64_t pace, const at::Tensor& side) {
     // Begin and end stay within the picture where it is large enough.
-    const at::Tensor room = (side.to(at::kFloat) - size).clamp_min(0);
+    const at::Tensor room = (side.to(at::kFloat) - scale * static_cast<double>(crop)).clamp_min(0);
     const at::Tensor begin = at::floor(random(place) * room);
-    at::Tensor v = about(pace).pow(3) * speed * moves * one;
+    at::Tensor v = about(pace).pow(3) * speed * moves * one * scale;
     v = at::maximum(at::minimum(v, (room - begin) / last), begin / -last);
-    return std::pair(begin, at::where(kind < 2, at::round(v), v));
+    return std::pair(begin, at::where(kind < 2, at::round(v / scale) * scale, v));
   };
   const auto [x0, vx] = axis(3, 4, w);
   const auto [y0, vy] = axis(5, 6, h);
 
   const at::Tensor time = at::arange(frames, real).reshape({1, frames, 1, 1});
-  const at::Tensor angle = spread(turn, 3) * time, scale = at::exp(spread(zoom, 3) * time);
-  const double middle = (size - 1) / 2;
+  const at::Tensor angle = spread(turn, 3) * time, size = spread(scale, 3), growth = at::exp(spread(zoom, 3) * time) * size;
+  const double middle = static_cast<double>(crop - 1) / 2;
   const at::Tensor row = (at::arange(crop, real) - middle).reshape({1, 1, crop, 1}), column = (at::arange(crop, real) - middle).reshape({1, 1, 1, crop});
-  const at::Tensor c = at::cos(angle) * scale, s = at::sin(angle) * scale;
-  const at::Tensor x = c * column - s * row + middle + spread(x0, 3) + spread(vx, 3) * time;  // [batch,frames,crop,crop]
-  const at::Tensor y = s * column + c * row + middle + spread(y0, 3) + spread(vy, 3) * time;
+  const at::Tensor c = at::cos(angle) * growth, s = at::sin(angle) * growth;
+  const at::Tensor x = c * column - s * row + middle * size + spread(x0, 3) + spread(vx, 3) * time;  // [batch,frames,crop,crop]
+  const at::Tensor y = s * column + c * row + middle * size + spread(y0, 3) + spread(vy, 3) * time;
   const at::Tensor xf = at::floor(x), yf = at::floor(y);
-  const at::Tensor tx = (x - xf).unsqueeze(-1), ty = (y - yf).unsqueeze(-1);
+  const std::vector<at::Tensor> across = lagrange6((x - xf).unsqueeze(-1)), down = lagrange6((y - yf).unsqueeze(-1));
   const at::Tensor sw = spread(w, 3), sh = spread(h, 3), base = spread(offset_.index_select(0, picture), 3);
-  const auto read = [&](int64_t dy, int64_t dx) {
-    const at::Tensor column_at = at::minimum((xf.to(at::kLong) + dx).clamp_min(0), sw - 1), row_at = at::minimum((yf.to(at::kLong) + dy).clamp_min(0), sh - 1);
-    return pixels_.index_select(0, (base + row_at * sw + column_at).reshape({-1})).reshape({batch, frames, crop, crop, 3}).to(at::kFloat);
-  };
-  const at::Tensor top = read(0, 0) * (1 - tx) + read(0, 1) * tx, bottom = read(1, 0) * (1 - tx) + read(1, 1) * tx;
-  const at::Tensor rgb = (top * (1 - ty) + bottom * ty) * (1.0 / 255);
+  const at::Tensor x_whole = xf.to(at::kLong), y_whole = yf.to(at::kLong);
+  at::Tensor rgb;
+  for (int64_t dy = 0; dy < kReadTaps; ++dy) {
+    const at::Tensor line = base + at::minimum((y_whole + (dy - kTapsBefore)).clamp_min(0), sh - 1) * sw;
+    at::Tensor sum;
+    for (int64_t dx = 0; dx < kReadTaps; ++dx) {
+      const at::Tensor address = line + at::minimum((x_whole + (dx - kTapsBefore)).clamp_min(0), sw - 1);
+      const at::Tensor read = pixels_.index_select(0, address.reshape({-1})).reshape({batch, frames, crop, crop, 3}) * across[static_cast<size_t>(dx)];
+      sum = dx == 0 ? read : sum.add_(read);
+    }
+    sum.mul_(down[static_cast<size_t>(dy)]);
+    rgb = dy == 0 ? sum : rgb.add_(sum);
+  }
+  rgb = (rgb * (1.0 / 255)).clamp(0, 1);
   return {rgb.reshape({batch * frames, crop, crop, 3}).permute({0, 3, 1, 2})};
 }
 

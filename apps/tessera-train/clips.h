@@ -39,7 +39,7 @@ class VideoClips {
   at::Tensor bytes_, width_, height_, count_, offset_, cumulative_;
 };
 
-// Pictures of a picture pack (data/pack.h) set in motion: a background that pans, turns and zooms steadily, an object with a soft edge
+// Pictures of a picture pack (data/pack.h) set in motion: a background that pans, turns and zooms steadily, half of them magnified, an object with a soft edge
 // out of another picture that moves by itself, a fade, noise like a camera's. Limited-range BT.709 in 8 bits.
 class MovingPictures {
  public:

@@ -11,19 +11,22 @@ using nlohmann::ordered_json;
 namespace {
 
 VideoPhase phase_of(const json& p) {
-  check_entries(p, {PhaseTimes::keys(), {"frames", "crop", "synthetic", "skip", "drop", "reach", "quarters"}});
+  check_entries(p, {PhaseTimes::keys(), {"frames", "crop", "synthetic", "enlarged", "reduced", "skip", "drop", "reach", "quarters"}});
   VideoPhase v;
   v.batch = 16;
   v.read(p);
   v.frames = p.value("frames", v.frames);
   v.crop = p.value("crop", v.crop);
   v.synthetic = p.value("synthetic", v.synthetic);
+  v.enlarged = p.value("enlarged", v.enlarged);
+  v.reduced = p.value("reduced", v.reduced);
   v.skip = p.value("skip", v.skip);
   v.drop = p.value("drop", v.drop);
   v.reach = p.value("reach", v.reach);
   v.quarters = p.value("quarters", v.quarters);
   const auto share = [](double x) { return x >= 0 && x <= 1; };
-  if (v.frames < 1 || v.frames > 256 || v.crop < 64 || v.crop % 64 != 0 || !share(v.synthetic) || !share(v.drop) || v.skip < 1 || v.skip > 16 || v.reach < 4 || v.reach > 256 || v.reach % 4 != 0) {
+  if (v.frames < 1 || v.frames > 256 || v.crop < 64 || v.crop % 64 != 0 || !share(v.synthetic) || !share(v.enlarged) || !share(v.reduced) ||
+      !share(v.synthetic + v.enlarged + v.reduced) || !share(v.drop) || v.skip < 1 || v.skip > 16 || v.reach < 4 || v.reach > 256 || v.reach % 4 != 0) {
     throw std::runtime_error("a phase has an impossible entry");
   }
   return v;
@@ -39,7 +42,7 @@ std::string VideoRecipe::to_json() const {
   j["rough"] = rough;
   j["phases"] = ordered_json::array();
   for (const VideoPhase& p : phases) {
-    ordered_json phase = {{"frames", p.frames}, {"crop", p.crop}, {"synthetic", p.synthetic}, {"skip", p.skip}, {"drop", p.drop}, {"reach", p.reach}, {"quarters", p.quarters}};
+    ordered_json phase = {{"frames", p.frames}, {"crop", p.crop}, {"synthetic", p.synthetic}, {"enlarged", p.enlarged}, {"reduced", p.reduced}, {"skip", p.skip}, {"drop", p.drop}, {"reach", p.reach}, {"quarters", p.quarters}};
     p.write(phase);
     j["phases"].push_back(phase);
   }

@@ -14,6 +14,8 @@ namespace tessera::train {
 struct VideoPhase : PhaseTimes {
   int64_t frames = 1, crop = 256;
   double synthetic = 0.25;  // share of the batch that is pictures in motion, when there is a picture pack
+  double enlarged = 0;      // shares of the batch that are clips of twice and of half their size (rescale.h)
+  double reduced = 0;
   int64_t skip = 2;         // clips run at up to so many times their speed
   double drop = 0.03;       // probability that a frame does without the last frame's feature, as after a refresh
   int64_t reach = 32;       // of the motion search, luma samples

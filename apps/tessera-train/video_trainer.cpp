@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <functional>
@@ -10,10 +11,12 @@
 
 #include "apps/tessera-train/clips.h"
 #include "apps/tessera-train/grids.h"
+#include "apps/tessera-train/rescale.h"
 #include "apps/tessera-train/roughen.h"
 #include "apps/tessera-train/video_evaluate.h"
 #include "models/video/motion_model.h"
 #include "models/video/motion_search.h"
+#include "models/video/widen.h"
 
 namespace tessera::train {
 namespace {
@@ -53,6 +56,16 @@ double evaluate_pack(const Motion& network, const VideoClips& clips, at::Device 
   return all;
 }
 
+Planes joined(const std::vector<Planes>& parts) {
+  if (parts.size() == 1) return parts[0];
+  std::vector<at::Tensor> y, uv;
+  for (const Planes& p : parts) {
+    y.push_back(p.y);
+    uv.push_back(p.uv);
+  }
+  return {at::cat(y), at::cat(uv)};
+}
+
 class VideoRun : public TrainingRun {
  public:
   VideoRun(const VideoRecipe& recipe, const VideoRunOptions& options)
@@ -60,7 +73,7 @@ class VideoRun : public TrainingRun {
     const RunOptions& run = options.run;
     if (!run.init.empty()) {
       const models::Weights w = models::load_weights(run.init);
-      models::resume_from_export(network_, w);
+      models::start_from(network_, w);
       previous_ = w.metadata.contains("training") ? w.metadata.at("training") : "";
     }
     network_.set_gradient_limit(kGradientLimit);
@@ -93,18 +106,20 @@ class VideoRun : public TrainingRun {
     sums_.start(9, flat_->master.options(), peers_);
   }
 
+  // Shares are rounded to whole samples, so that the step of a phase can be captured.
   Planes clips_of(const VideoPhase& phase) const {
-    int64_t synthetic = pictures_ ? static_cast<int64_t>(std::lround(phase.synthetic * static_cast<double>(phase.batch))) : 0;
     const at::NoGradGuard no_grad;
-    const auto real_of = [&](int64_t count) {
-      const Planes real = clips_->sample(count, phase.frames, phase.crop, phase.skip);
-      return recipe_.rough > 0 ? roughened(real, recipe_.rough) : real;
-    };
-    if (synthetic == 0) return real_of(phase.batch);
-    const Planes made = pictures_->sample(synthetic, phase.frames, phase.crop);
-    if (synthetic == phase.batch) return made;
-    const Planes real = real_of(phase.batch - synthetic);
-    return {at::cat({real.y, made.y}), at::cat({real.uv, made.uv})};
+    const auto count_of = [&](double share) { return static_cast<int64_t>(std::lround(share * static_cast<double>(phase.batch))); };
+    const int64_t synthetic = pictures_ ? count_of(phase.synthetic) : 0;
+    const int64_t large = std::min(count_of(phase.enlarged), phase.batch - synthetic), small = std::min(count_of(phase.reduced), phase.batch - synthetic - large);
+    const int64_t plain = phase.batch - synthetic - large - small;
+    std::vector<Planes> parts;
+    if (plain > 0) parts.push_back(clips_->sample(plain, phase.frames, phase.crop, phase.skip));
+    if (large > 0) parts.push_back(enlarged(*clips_, large, phase.frames, phase.crop, phase.skip));
+    if (small > 0) parts.push_back(reduced(*clips_, small, phase.frames, phase.crop, phase.skip));
+    if (recipe_.rough > 0 && !parts.empty()) parts = {roughened(joined(parts), recipe_.rough)};
+    if (synthetic > 0) parts.push_back(pictures_->sample(synthetic, phase.frames, phase.crop));
+    return joined(parts);
   }
 
   void step(size_t index) override {

@@ -82,7 +82,12 @@ Motion::Motion(const MotionConfig& config, Uninitialised) : config_(config) {
   gain_enc_ = LearnedScale(p, "analysis.gain", c8, 1.0, 1.0);
   enc_down_ = Linear(p, "analysis.down", 4 * c8, c16, 0.0005);
   enc_trunk_ = make_blocks(p, "analysis.trunk", config.enc_trunk_blocks, c16);
-  to_latent_ = Linear(p, "analysis.latent", c16, m, 0.0005);
+  to_latent_ = Linear(p, "analysis.latent", c16, config.coarse_latents(), 0.0005);
+  if (config.fine_latents > 0) {
+    fine_patch_ = Linear(p, "analysis.fine_patch", 8 * kPatchSamples, config.fine_latents, 0.005, ParamKind::edge);
+    fine_feature_ = Linear(p, "analysis.fine_feature", 4 * c8, config.fine_latents, 0.0);
+    fine_out_ = Linear(p, "synthesis.fine", config.fine_latents, 4 * kPatchSamples, 0.005, ParamKind::edge);
+  }
   gain_latent_ = LearnedScale(p, "analysis.latent_gain", m, coarse, fine);
 
   hyper_in_ = Linear(p, "hyper_analysis.in", m, hc, fan(m));
@@ -184,18 +189,31 @@ at::Tensor Motion::moved_state(const at::Tensor& state, const VectorField& vecto
 
 Motion::Analysis Motion::analysis(const Planes& x, const Context& context, const Level& level) const {
   const at::ScalarType type = embed_.weight.scalar_type();
-  at::Tensor f = embed_(paired_patches(x, context.moved).to(type));
+  const at::Tensor patches = paired_patches(x, context.moved).to(type);
+  at::Tensor f = embed_(patches);
   if (config_.conditioning) f = f + enc_join_(context.feature);
   for (size_t i = 0; i < enc_patch_.size(); ++i) {
     f = limited(enc_patch_[i](f));
     if (i == enc_patch_.size() / 2) f = f * gain_enc_(level.q).to(type);
   }
-  f = apply(enc_trunk_, enc_down_(space_to_depth(f, 2)));
-  const at::Tensor y = limited(to_latent_(f).to(at::kFloat) * gain_latent_(level.q));
+  f = space_to_depth(f, 2);
+  at::Tensor latents = to_latent_(apply(enc_trunk_, enc_down_(f)));
+  if (config_.fine_latents > 0) latents = join_latents(latents, fine_patch_(space_to_depth(patches, 2)) + fine_feature_(f));
+  const at::Tensor y = limited(latents.to(at::kFloat) * gain_latent_(level.q));
   at::Tensor h = limited(hyper_block1_(hyper_in_(pad4(squash(y)).to(type))));
   h = limited(hyper_block2_(hyper_down1_(space_to_depth(h, 2))));
   const at::Tensor z = hyper_down2_(space_to_depth(h, 2)).to(at::kFloat) * gain_hyper_(level.q);
   return {y, clamp_ste(z, -TemporalPrior::kHyperMax, TemporalPrior::kHyperMax)};
+}
+
+at::Tensor Motion::join_latents(const at::Tensor& coarse, const at::Tensor& fine) const {
+  const int64_t c = config_.coarse_latents() / 2, f = config_.fine_latents / 2;
+  return at::cat({coarse.narrow(-1, 0, c), fine.narrow(-1, 0, f), coarse.narrow(-1, c, c), fine.narrow(-1, f, f)}, -1);
+}
+
+at::Tensor Motion::fine_of(const at::Tensor& latents) const {
+  const int64_t c = config_.coarse_latents() / 2, f = config_.fine_latents / 2;
+  return at::cat({latents.narrow(-1, c, f), latents.narrow(-1, 2 * c + f, f)}, -1);
 }
 
 at::Tensor Motion::mean_base(const at::Tensor& feature, const Context& context) const {
@@ -220,15 +238,17 @@ at::Tensor Motion::masked(int step, const at::Tensor& x) const {
 
 Motion::Decoded Motion::synthesis(const at::Tensor& y, const Context& context, const Level& level) const {
   const at::ScalarType type = from_latent_.weight.scalar_type();
-  at::Tensor g = apply(dec_trunk_, from_latent_((y * gain_delatent_(level.q)).to(type)));
+  const at::Tensor latents = (y * gain_delatent_(level.q)).to(type);
+  at::Tensor g = apply(dec_trunk_, from_latent_(latents));
   g = depth_to_space(dec_up_(g), 2);
   if (config_.conditioning) g = g + dec_join_(context.feature);
   for (size_t i = 0; i < dec_patch_.size(); ++i) {
     if (i == dec_patch_.size() / 2) g = g * gain_dec_(level.q).to(type);
     g = limited(dec_patch_[i](g));
   }
-  const Planes change = from_patches(limited(unembed_(apply(head_, g))).to(at::kFloat));
-  return {plus(context.moved, change), g};
+  at::Tensor patches = unembed_(apply(head_, g));
+  if (config_.fine_latents > 0) patches = patches + depth_to_space(fine_out_(fine_of(latents)), 2);
+  return {plus(context.moved, from_patches(limited(patches).to(at::kFloat))), g};
 }
 
 Motion::Frame Motion::code(const Planes& x, const Reference& reference, const VectorField& vectors, const Level& level, const Options& options,
@@ -327,7 +347,7 @@ double Motion::shared_macs() const {
   // Synthesis: an encoder needs the decoded picture as well. Interpolation, along rows and then columns: for Lagrange's 8 taps 23 products a sample of luma and 30
   // of chroma, whose blocks are smaller; bicubic at 16 for 1.5 samples.
   at8 += (config_.conditioning ? dec_join_.macs() : 0.0) + macs_of(dec_patch_) + macs_of(head_) + unembed_.macs();
-  at16 += from_latent_.macs() + macs_of(dec_trunk_) + dec_up_.macs();
+  at16 += from_latent_.macs() + macs_of(dec_trunk_) + dec_up_.macs() + (config_.fine_latents > 0 ? fine_out_.macs() : 0.0);
   const double interpolation = config_.interpolation == Interpolation::bicubic ? 24.0 : 38.0;
   return at8 / 64 + at16 / 256 + prior_.macs() + (config_.conditioning ? interpolation : 0.0);
 }
@@ -336,7 +356,8 @@ double Motion::decode_macs() const { return shared_macs(); }
 
 double Motion::encode_macs() const {
   const double at8 = embed_.macs() + (config_.conditioning ? enc_join_.macs() : 0.0) + macs_of(enc_patch_);
-  const double at16 = enc_down_.macs() + macs_of(enc_trunk_) + to_latent_.macs() + hyper_in_.macs() + hyper_block1_.macs();
+  const double fine = config_.fine_latents > 0 ? fine_patch_.macs() + fine_feature_.macs() : 0.0;
+  const double at16 = enc_down_.macs() + macs_of(enc_trunk_) + to_latent_.macs() + fine + hyper_in_.macs() + hyper_block1_.macs();
   return at8 / 64 + at16 / 256 + (hyper_down1_.macs() + hyper_block2_.macs()) / 1024 + hyper_down2_.macs() / 4096 + shared_macs();
 }
 

@@ -13,6 +13,8 @@
 // context and, in a second step, the half of the latents decoded before; they move no row, so that a decoder parses a whole
 // frame before any float is computed, and floats may differ in last bits between machines without touching a symbol.
 //
+// Most latents come out of the trunk at 1/16; the fine ones (MotionConfig::fine_latents) lead past it, from patches to patches.
+//
 // Shapes for B pictures of H x W (multiples of 16), h = H/16, w = W/16:
 //   context [B,2h,2w,C], latents, means, rows [B,h,w,M], hyperlatents [B,ceil(h/4),ceil(w/4),Z].
 #pragma once
@@ -137,8 +139,13 @@ class Motion {
   double encode_macs() const;
   double decode_macs() const;
 
+  // In the order of the streams: half of the coarse latents, half of the fine ones, the other halves. So each of the two steps has both kinds.
+  at::Tensor join_latents(const at::Tensor& coarse, const at::Tensor& fine) const;
+  at::Tensor fine_of(const at::Tensor& latents) const;
+
  private:
   void block_dct_init();
+  void fine_init();
   at::Tensor limited(const at::Tensor& x) const;
   at::Tensor apply(const std::vector<Block>& blocks, at::Tensor x) const;
   at::Tensor mean_base(const at::Tensor& feature, const Context& context) const;
@@ -155,6 +162,7 @@ class Motion {
   LearnedScale gain_context_;
 
   Linear embed_, enc_join_, enc_down_, to_latent_;
+  Linear fine_patch_, fine_feature_, fine_out_;  // of the fine latents: from patches, from features, into patches
   std::vector<Block> enc_patch_, enc_trunk_;
   LearnedScale gain_enc_, gain_latent_, gain_hyper_;
   Linear hyper_in_, hyper_down1_, hyper_down2_;

@@ -19,7 +19,8 @@ struct Whole {
 };
 constexpr Whole kWhole[] = {
     {"patch_channels", &MotionConfig::patch_channels, 8, 2048, 8},   {"trunk_channels", &MotionConfig::trunk_channels, 8, 2048, 8},
-    {"latents", &MotionConfig::latents, 16, 1024, 16},               {"hyperlatents", &MotionConfig::hyperlatents, 8, 256, 8},
+    {"latents", &MotionConfig::latents, 16, 1024, 16},               {"fine_latents", &MotionConfig::fine_latents, 0, 384, 16},
+    {"hyperlatents", &MotionConfig::hyperlatents, 8, 256, 8},        
     {"hyper_channels", &MotionConfig::hyper_channels, 8, 1024, 8},   {"state_channels", &MotionConfig::state_channels, 8, 1024, 8},
     {"mean_channels", &MotionConfig::mean_channels, 8, 1024, 8},     {"enc_patch_blocks", &MotionConfig::enc_patch_blocks, 1, 32, 1},
     {"enc_trunk_blocks", &MotionConfig::enc_trunk_blocks, 0, 32, 1}, {"reference_blocks", &MotionConfig::reference_blocks, 0, 32, 1},
@@ -57,6 +58,7 @@ MotionConfig MotionConfig::from_json(const std::string& text) {
     if (coding != "rows" && coding != "mixed") refuse("vector_coding", "is neither rows nor mixed");
     c.vector_coding = coding == "mixed" ? VectorCoding::mixed : VectorCoding::rows;
   }
+  if (c.fine_latents >= c.latents) refuse("fine_latents", "leaves no others");
   j.read("scale_rows", c.scales.rows, 2, 250);
   j.read("conditioning", c.conditioning);
   if (j.contains("interpolation")) {

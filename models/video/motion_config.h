@@ -19,6 +19,9 @@ struct MotionConfig {
   int64_t patch_channels = 256;    // at 1/8
   int64_t trunk_channels = 256;    // at 1/16
   int64_t latents = 256;           // M, a multiple of 16
+  // Of these, latents that pass the trunk by: a linear transform of the patches, begun as the frequencies that the other latents lack (a 16 x 16 block with
+  // its chroma has 384 samples). Without them fine texture has a ceiling: docs/results/video.md, "Latents". A multiple of 16.
+  int64_t fine_latents = 0;
   int64_t hyperlatents = 96;       // Z
   int64_t hyper_channels = 160;    // hyper-analysis, exact hyper-synthesis
   int64_t state_channels = 128;    // the exact temporal state, at 1/16
@@ -35,6 +38,8 @@ struct MotionConfig {
   VectorCoding vector_coding = VectorCoding::rows;
   ScaleRows scales;
   double lambda_min = 0.0006, lambda_max = 0.12;  // bits a luma sample per mean squared error in units of 1/255
+
+  int64_t coarse_latents() const { return latents - fine_latents; }
 
   // What a bit of the vectors weighs in the motion search against absolute differences of 8-bit samples, times sqrt(lambda) (Sullivan and Wiegand 1998). The search
   // knows no contexts: vectors that are coded by them have to be dearer, so that more of them are alike (measured: docs/results/video.md).

@@ -80,6 +80,25 @@ TEST_F(VideoTrainer, LearnsResumesAndEvaluates) {
   EXPECT_EQ(evaluate_video(only), 0);
 }
 
+// Weights without fine latents go on with them, on clips of all scales.
+TEST_F(VideoTrainer, GoesOnWithFineLatents) {
+  options.run.max_steps = 4;
+  ASSERT_EQ(train_video(tiny_recipe(), options), 0);
+  VideoRecipe r = tiny_recipe();
+  r.config.latents += 64;
+  r.config.fine_latents = 64;
+  r.rough = 0.5;
+  r.phases[0].batch = 4;
+  r.phases[0].synthetic = r.phases[0].enlarged = r.phases[0].reduced = 0.25;
+  options.run.init = options.run.out + "/weights.safetensors";
+  options.run.out = folder.path("wider");
+  options.run.eval = options.run.data;
+  options.eval_frames = 3;
+  ASSERT_EQ(train_video(r, options), 0);
+  EXPECT_EQ(models::load_motion(options.run.out + "/weights.safetensors")->network.config().fine_latents, 64);
+  EXPECT_EQ(log().find("skipped 1"), std::string::npos);
+}
+
 TEST_F(VideoTrainer, WithoutConditioning) {
   VideoRecipe r = tiny_recipe();
   r.config.conditioning = false;

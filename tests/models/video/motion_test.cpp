@@ -47,9 +47,20 @@ std::vector<Motion::Frame> code_clip(const Motion& network, int64_t h, int64_t w
   return out;
 }
 
-class TinyMotion : public testing::TestWithParam<bool> {
+enum class Kind { motion, stem, fine };  // fine: with latents that pass the trunk by
+
+MotionConfig config_of(Kind kind) {
+  MotionConfig c = test::tiny_motion_config(kind != Kind::stem);
+  if (kind == Kind::fine) {
+    c.latents += 32;
+    c.fine_latents = 32;
+  }
+  return c;
+}
+
+class TinyMotion : public testing::TestWithParam<Kind> {
  protected:
-  TinyMotion() : config(test::tiny_motion_config(GetParam())), network(config) { test::randomise(network, 50); }
+  TinyMotion() : config(config_of(GetParam())), network(config) { test::randomise(network, 50); }
   MotionConfig config;
   Motion network;
 };
@@ -214,7 +225,8 @@ TEST_P(TinyMotion, MacsAreCounted) {
   EXPECT_GT(network.encode_macs(), network.decode_macs());
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, TinyMotion, testing::Bool(), [](const auto& p) { return p.param ? std::string("motion") : std::string("stem"); });
+std::string name_of_kind(const testing::TestParamInfo<Kind>& kind) { return kind.param == Kind::motion ? "motion" : kind.param == Kind::stem ? "stem" : "fine"; }
+INSTANTIATE_TEST_SUITE_P(Modes, TinyMotion, testing::Values(Kind::motion, Kind::stem, Kind::fine), name_of_kind);
 
 // The configuration's interpolation moves the picture, in training and in inference.
 TEST(Motion, MovesByItsInterpolation) {
