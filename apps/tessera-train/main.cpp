@@ -8,6 +8,7 @@
 #include "apps/tessera-train/audio_pack.h"
 #include "apps/tessera-train/audio_trainer.h"
 #include "apps/tessera-train/bayes_trainer.h"
+#include "apps/tessera-train/average.h"
 #include "apps/tessera-train/compact.h"
 #include "apps/tessera-train/kinds.h"
 #include "apps/tessera-train/index_trainer.h"
@@ -30,6 +31,16 @@ int main(int argc, char** argv) {
   pack->add_option("--channels", pack_channels, "1 or 2")->check(CLI::Range(1, 2));
   pack->add_option("files", raw_files, "raw files, one clip each")->required();
 
+  // tessera-train average: one video model out of several checkpoints of a run.
+  std::vector<std::string> average_in;
+  std::vector<double> average_shares;
+  std::string average_out;
+  int64_t average_revision = 0;
+  CLI::App* average = app.add_subcommand("average", "The mean of several weights of one video model, such as checkpoints of its training");
+  average->add_option("--in", average_in, "weights files")->required()->delimiter(',');
+  average->add_option("--shares", average_shares, "of each file, any scale; equal without this")->delimiter(',')->check(CLI::NonNegativeNumber);
+  average->add_option("--out", average_out, "weights file to write")->required();
+  average->add_option("--revision", average_revision, "model revision in the weights file; 0: that of the first")->check(CLI::Range(0, 999999999));
   // tessera-train compact: the released form of an audio model.
   std::string compact_in, compact_out, compact_data;
   CLI::App* compact = app.add_subcommand("compact", "The released form of a model: an audio model's matrices in int8, without what only training needs; of every model the record, the name and the revision, where they are given");
@@ -40,6 +51,8 @@ int main(int argc, char** argv) {
   compact->add_option("--name", compact_name, "model name in the weights file; as it is without this");
   std::string compact_config;
   compact->add_option("--config", compact_config, "JSON object whose fields replace those of the model's configuration, e.g. {\"vector_coding\": \"mixed\"}");
+  std::vector<std::string> compact_int8;
+  compact->add_option("--int8", compact_int8, "video models: the pixel path's matrices whose names begin so are stored in int8, e.g. analysis.,hyper_analysis.")->delimiter(',');
   int64_t compact_revision = 0;
   compact->add_option("--revision", compact_revision, "model revision in the weights file; 0: as it is")->check(CLI::Range(0, 999999999));
 
@@ -84,8 +97,12 @@ int main(int argc, char** argv) {
       tessera::train::write_audio_pack(pack_path, raw_files, pack_rate, pack_channels);
       return 0;
     }
+    if (average->parsed()) {
+      tessera::train::average_weights(average_in, average_shares, average_out, average_revision);
+      return 0;
+    }
     if (compact->parsed()) {
-      tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision, compact_name, compact_config);
+      tessera::train::compact_weights(compact_in, compact_out, compact_data, compact_revision, compact_name, compact_config, compact_int8);
       return 0;
     }
     if (kinds->parsed()) {

@@ -11,7 +11,7 @@ using nlohmann::ordered_json;
 namespace {
 
 VideoPhase phase_of(const json& p) {
-  check_entries(p, {PhaseTimes::keys(), {"frames", "crop", "synthetic", "enlarged", "reduced", "skip", "drop", "reach", "quarters"}});
+  check_entries(p, {PhaseTimes::keys(), {"frames", "crop", "synthetic", "enlarged", "reduced", "skip", "drop", "keys", "lead", "reach", "quarters"}});
   VideoPhase v;
   v.batch = 16;
   v.read(p);
@@ -22,11 +22,13 @@ VideoPhase phase_of(const json& p) {
   v.reduced = p.value("reduced", v.reduced);
   v.skip = p.value("skip", v.skip);
   v.drop = p.value("drop", v.drop);
+  v.keys = p.value("keys", v.keys);
+  v.lead = p.value("lead", v.lead);
   v.reach = p.value("reach", v.reach);
   v.quarters = p.value("quarters", v.quarters);
   const auto share = [](double x) { return x >= 0 && x <= 1; };
   if (v.frames < 1 || v.frames > 256 || v.crop < 64 || v.crop % 64 != 0 || !share(v.synthetic) || !share(v.enlarged) || !share(v.reduced) ||
-      !share(v.synthetic + v.enlarged + v.reduced) || !share(v.drop) || v.skip < 1 || v.skip > 16 || v.reach < 4 || v.reach > 256 || v.reach % 4 != 0) {
+      !share(v.synthetic + v.enlarged + v.reduced) || !share(v.drop) || !share(v.keys) || v.lead < 0 || v.lead >= v.frames || v.skip < 1 || v.skip > 16 || v.reach < 4 || v.reach > 256 || v.reach % 4 != 0) {
     throw std::runtime_error("a phase has an impossible entry");
   }
   return v;
@@ -42,7 +44,7 @@ std::string VideoRecipe::to_json() const {
   j["rough"] = rough;
   j["phases"] = ordered_json::array();
   for (const VideoPhase& p : phases) {
-    ordered_json phase = {{"frames", p.frames}, {"crop", p.crop}, {"synthetic", p.synthetic}, {"enlarged", p.enlarged}, {"reduced", p.reduced}, {"skip", p.skip}, {"drop", p.drop}, {"reach", p.reach}, {"quarters", p.quarters}};
+    ordered_json phase = {{"frames", p.frames}, {"crop", p.crop}, {"synthetic", p.synthetic}, {"enlarged", p.enlarged}, {"reduced", p.reduced}, {"skip", p.skip}, {"drop", p.drop}, {"keys", p.keys}, {"lead", p.lead}, {"reach", p.reach}, {"quarters", p.quarters}};
     p.write(phase);
     j["phases"].push_back(phase);
   }

@@ -101,8 +101,9 @@ class VideoRun : public TrainingRun {
 
   void begin(size_t phase) override {
     std::vector<float> bonus;
-    for (int64_t i = 0; i < recipe_.phases[phase].frames; ++i) bonus.push_back(static_cast<float>(kQualityPattern[i % 8]) / 63.0f);
-    pattern_ = at::tensor(bonus).reshape({1, recipe_.phases[phase].frames}).to(device_);
+    for (const int steps : kQualityPattern) bonus.push_back(static_cast<float>(steps) / 63.0f);
+    pattern_ = at::tensor(bonus).to(device_);
+    times_ = at::arange(recipe_.phases[phase].frames, at::kLong).unsqueeze(0).to(device_);
     sums_.start(9, flat_->master.options(), peers_);
   }
 
@@ -129,7 +130,16 @@ class VideoRun : public TrainingRun {
     const Planes clips = clips_of(phase);
     const at::TensorOptions real = clips.y.options();
     const at::Tensor patterned = (at::rand({b, 1}, real) < recipe_.patterned).to(at::kFloat);
-    const at::Tensor q = (at::rand({b, 1}, real) + patterned * pattern_).clamp_max(1);  // [b,t]
+    Motion::Chains chains = {phase.drop, phase.lead, {}};
+    at::Tensor since_key = times_;  // [1 or b,t]
+    if (phase.keys > 0 && t > 1) {
+      const at::Tensor has = at::rand({b}, real) < phase.keys;
+      chains.key_time = (at::floor(at::rand({b}, real) * (static_cast<double>(t - 1) * 0.999999)).to(at::kLong) + 1) * has.to(at::kLong);
+      const at::Tensor key = chains.key_time.unsqueeze(1);
+      since_key = times_ - key * (times_ >= key).to(at::kLong);
+    }
+    const at::Tensor bonus = pattern_.index_select(0, at::remainder(since_key, 8).reshape({-1})).reshape(since_key.sizes());
+    const at::Tensor q = (at::rand({b, 1}, real) + patterned * bonus).clamp_max(1);  // [b,t]
     std::vector<Planes> frames;
     for (int64_t i = 0; i < t; ++i) frames.push_back(models::frame_of(clips, i));
     std::vector<VectorField> vectors;
@@ -143,7 +153,7 @@ class VideoRun : public TrainingRun {
       const auto at_time = [&](const at::Tensor& v, int64_t i) { return v.reshape({b, t - 1, v.size(1), v.size(2), v.size(3)}).select(1, i); };
       for (int64_t i = 0; i + 1 < t; ++i) vectors.push_back({at_time(all.coarse, i), at_time(all.delta, i)});
     }
-    const Motion::Losses l = network_.forward(frames, vectors, q, phase.drop, {.noise = true});
+    const Motion::Losses l = network_.forward(frames, vectors, q, chains, {.noise = true});
     torch::autograd::backward({l.loss}, {});
     const at::NoGradGuard no_grad;
     optimizer_->step(flat_->gradient());
@@ -201,7 +211,8 @@ class VideoRun : public TrainingRun {
   Motion network_;
   std::unique_ptr<VideoClips> clips_, eval_;
   std::unique_ptr<MovingPictures> pictures_;
-  at::Tensor pattern_;  // [1, frames]: what is added to the quality of each frame
+  at::Tensor pattern_;  // [8]: what is added to the quality of each frame
+  at::Tensor times_;    // int64 [1, frames]
   Sums sums_;           // statistics of key frames, of the others (Motion::Losses), loss
 };
 

@@ -1,6 +1,9 @@
 #include "models/video/motion.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <cmath>
+#include <stdexcept>
 
 #include "models/ops.h"
 #include "models/video/gradient_limit.h"
@@ -252,9 +255,15 @@ Motion::Decoded Motion::synthesis(const at::Tensor& y, const Context& context, c
 }
 
 Motion::Frame Motion::code(const Planes& x, const Reference& reference, const VectorField& vectors, const Level& level, const Options& options,
-                           const at::Tensor& keep) const {
+                           const at::Tensor& keep, const at::Tensor& fresh) const {
   const bool key = !reference.defined();
-  const Context context = key ? key_context(x.batch(), x.height(), x.width(), level) : this->context(reference, vectors, level, keep);
+  Context context = key ? key_context(x.batch(), x.height(), x.width(), level) : this->context(reference, vectors, level, keep);
+  if (!key && fresh.defined()) {
+    const Context other = key_context(x.batch(), x.height(), x.width(), level);
+    const auto choose = [&](const at::Tensor& a, const at::Tensor& b) { return b.defined() ? at::where(fresh, a, b) : b; };
+    context = {{choose(other.moved.y, context.moved.y), choose(other.moved.uv, context.moved.uv)}, choose(other.feature, context.feature),
+               choose(other.temporal, context.temporal), choose(other.state, context.state), choose(other.input_state, context.input_state)};
+  }
   const auto rate_of = [&](const at::Tensor& v, const at::Tensor& rounded) { return options.noise ? v + (at::rand_like(v) - 0.5) : rounded; };
   Frame f;
 
@@ -263,7 +272,10 @@ Motion::Frame Motion::code(const Planes& x, const Reference& reference, const Ve
     f.vector_symbols = at::cat({vectors.coarse - predict_vectors(vectors.coarse), vectors.delta}, -1);
     const at::Tensor rows = prior_.vector_rows(context.input_state, level, options.mode);
     f.vector_rows = at::cat({rows.narrow(-1, 0, 2), rows.narrow(-1, 2, 2).repeat({1, 1, 1, 4})}, -1);
-    f.bits_v = sum_of(vector_bits(f.vector_symbols, f.vector_rows));
+    if (fresh.defined()) f.vector_symbols = f.vector_symbols.masked_fill(fresh, 0);
+    at::Tensor bits = vector_bits(f.vector_symbols, f.vector_rows);
+    if (fresh.defined()) bits = bits.masked_fill(fresh, 0);
+    f.bits_v = sum_of(bits);
   }
   auto [y, z] = analysis(x, context, level);
   y = clamp_ste(y, -kLatentBound, kLatentBound);
@@ -304,8 +316,9 @@ at::Tensor Motion::lambda(const at::Tensor& q) const {
   return at::exp(q * std::log(config_.lambda_max / config_.lambda_min)) * config_.lambda_min;
 }
 
-Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, double drop,
+Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, const Chains& chains,
                                const Options& options) const {
+  if (chains.lead < 0 || chains.lead >= static_cast<int64_t>(frames.size())) throw std::invalid_argument("the lead must be shorter than the clip");
   Reference reference;
   at::Tensor total;
   std::vector<at::Tensor> stats;
@@ -315,8 +328,12 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor qt = q.select(1, static_cast<int64_t>(t));
     const Level level{qt.reshape({b, 1, 1, 1})};
     at::Tensor keep;
-    if (t > 0 && drop > 0) keep = at::rand({b, 1, 1, 1}, qt.options()) >= drop;
-    const Frame f = code(frames[t], reference, t > 0 ? vectors[t - 1] : VectorField{}, level, options, keep);
+    if (t > 0 && chains.drop > 0) keep = at::rand({b, 1, 1, 1}, qt.options()) >= chains.drop;
+    at::Tensor fresh;
+    if (t > 0 && chains.key_time.defined()) fresh = (chains.key_time == static_cast<int64_t>(t)).reshape({b, 1, 1, 1});
+    const bool teaches = static_cast<int64_t>(t) >= chains.lead;
+    const at::AutoGradMode gradient(teaches && at::GradMode::is_enabled());
+    const Frame f = code(frames[t], reference, t > 0 ? vectors[t - 1] : VectorField{}, level, options, keep, fresh);
     // PSNR is quoted as (6 Y + Cb + Cr) / 8 of the planes' decibels, i.e. a geometric mean of errors; the floor (63 dB) keeps flat
     // chroma from ruling the gradient, the arithmetic share keeps every plane in sight.
     const at::Tensor safe = f.mse + 5e-7;
@@ -333,11 +350,11 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor sound = (each < kLossKnee).reshape({b, 1, 1, 1});
     const auto cut = [&](const at::Tensor& x) { return x.defined() ? at::where(sound, x, x.detach()) : x; };
     reference = {{cut(f.next.picture.y), cut(f.next.picture.uv)}, cut(f.next.feature), cut(f.next.latents), f.next.gain, limited(cut(f.next.state))};
-    total = t == 0 ? loss : total + loss;
+    if (teaches) total = total.defined() ? total + loss : loss;
     const at::Tensor row = at::stack({bits.mean(), side.mean(), log_mse.mean() * (1 / std::log(10.0)), at::ones({}, bits.options())});
     stats.push_back(row.detach());
   }
-  return {total * (1.0 / static_cast<double>(frames.size())), at::stack(stats)};
+  return {total * (1.0 / static_cast<double>(static_cast<int64_t>(frames.size()) - chains.lead)), at::stack(stats)};
 }
 
 double Motion::shared_macs() const {

@@ -118,8 +118,9 @@ class Motion {
     at::Tensor mse;                          // [B,3]: Y, Cb, Cr
     Reference next;
   };
+  // `keep` as in context(). `fresh` bool [B,1,1,1]: samples for which this is a key frame although there is a reference.
   Frame code(const Planes& x, const Reference& reference, const VectorField& vectors, const Level& level, const Options& options,
-             const at::Tensor& keep = {}) const;
+             const at::Tensor& keep = {}, const at::Tensor& fresh = {}) const;
 
   // --- training ---
   struct Losses {
@@ -130,8 +131,14 @@ class Motion {
   // A sample's loss beyond this counts ever less (gradient_limit.h). That of a picture that the network can code is .05 to 1, of hard patterns at the
   // finest quality up to 3; where it fails, 5 to some thousands.
   static constexpr double kLossKnee = 4;
-  // frames: T pictures; vectors: of frames 1..T-1; q [B,T] in 0..1. `drop`: probability that a sample's feature is dropped.
-  Losses forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, double drop,
+  // What frame of a clip's chains a sample has.
+  struct Chains {
+    double drop = 0;      // probability that a sample's feature is dropped at a predicted frame
+    int64_t lead = 0;     // the first frames teach nothing: they are coded without gradient, to lead into the others
+    at::Tensor key_time = {};  // int64 [B]: when a sample has a second key frame; 0: it has none. Undefined: none has
+  };
+  // frames: T pictures; vectors: of frames 1..T-1; q [B,T] in 0..1. Throws std::invalid_argument when the lead is not shorter than the clip.
+  Losses forward(const std::vector<Planes>& frames, const std::vector<VectorField>& vectors, const at::Tensor& q, const Chains& chains,
                  const Options& options) const;
   at::Tensor lambda(const at::Tensor& q) const;
 

@@ -23,7 +23,7 @@ struct MotionModel {
 };
 
 // Writes everything that encoding, decoding and further training need: float parameters as float16 (scales as float32), exact
-// layers as integers, the probability rows. Returns the file's hash. Throws std::runtime_error when it cannot be written.
+// layers as integers, the probability rows. Files may also have the pixel path's matrices as int8 (Weights::real). Returns the file's hash. Throws std::runtime_error when it cannot be written.
 uint64_t export_motion(Motion& network, const std::string& path, const std::string& name, uint32_t revision, const std::string& training);
 
 // Whether a weights file with this metadata holds a video model.

@@ -21,12 +21,14 @@ VideoRecipe load(const std::string& text) {
 
 TEST(VideoRecipe, RoundTrip) {
   const VideoRecipe r = load(R"({"model":"m","config":{"architecture":"motion","latents":64},"ema":0.9,"patterned":0.5,
-      "phases":[{"frames":5,"crop":128,"batch":2,"minutes":0.5,"rate_begin":1e-3,"synthetic":0.25,"enlarged":0.5,"reduced":0.25,"skip":3,"drop":0.1,"reach":16,"quarters":false}]})");
+      "phases":[{"frames":5,"crop":128,"batch":2,"minutes":0.5,"rate_begin":1e-3,"synthetic":0.25,"enlarged":0.5,"reduced":0.25,"skip":3,"drop":0.1,"keys":0.5,"lead":2,"reach":16,"quarters":false}]})");
   EXPECT_EQ(r.model, "m");
   EXPECT_EQ(r.config.latents, 64);
   ASSERT_EQ(r.phases.size(), 1u);
   EXPECT_EQ(r.phases[0].frames, 5);
   EXPECT_EQ(r.phases[0].enlarged, 0.5);
+  EXPECT_EQ(r.phases[0].keys, 0.5);
+  EXPECT_EQ(r.phases[0].lead, 2);
   EXPECT_EQ(r.phases[0].reduced, 0.25);
   EXPECT_EQ(r.phases[0].rate_end, 1e-3);
   EXPECT_FALSE(r.phases[0].quarters);
@@ -51,6 +53,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, BadVideoRecipe,
                                          R"({"config":{"architecture":"motion"},"phases":[{"reach":6}]})",
                                          R"({"config":{"architecture":"motion"},"phases":[{"synthetic":2}]})",
                                          R"({"config":{"architecture":"motion"},"phases":[{"enlarged":-0.1}]})",
+                                         R"({"config":{"architecture":"motion"},"phases":[{"keys":1.5}]})",
+                                         R"({"config":{"architecture":"motion"},"phases":[{"frames":4,"lead":4}]})",
                                          R"({"config":{"architecture":"motion"},"phases":[{"synthetic":0.5,"enlarged":0.3,"reduced":0.3}]})",
                                          R"({"config":{"architecture":"motion"},"phases":[{"frame":2}]})",
                                          R"({"config":{"architecture":"motion"},"phases":[{"frames":"two"}]})",

@@ -90,6 +90,8 @@ TEST_F(VideoTrainer, GoesOnWithFineLatents) {
   r.rough = 0.5;
   r.phases[0].batch = 4;
   r.phases[0].synthetic = r.phases[0].enlarged = r.phases[0].reduced = 0.25;
+  r.phases[0].keys = 0.5;
+  r.phases[0].lead = 1;
   options.run.init = options.run.out + "/weights.safetensors";
   options.run.out = folder.path("wider");
   options.run.eval = options.run.data;

@@ -101,7 +101,7 @@ TEST(LimitGradient, AFailedFrameCostsAtMostTwiceTheKnee) {
   for (const double shift : {1e3, 1e6}) {
     std::vector<Planes> frames = {test::moving_texture(32, 32, 1, 1, 0, 1), test::moving_texture(32, 32, 1, 1, 1, 1)};
     frames[1] = {frames[1].y + shift, frames[1].uv + shift};  // far beyond the range of samples: nothing can code it
-    const auto losses = network.forward(frames, {zero_vectors(1, 2, 2, at::TensorOptions().dtype(at::kFloat))}, at::full({1, 2}, 0.5), 0, {.noise = true});
+    const auto losses = network.forward(frames, {zero_vectors(1, 2, 2, at::TensorOptions().dtype(at::kFloat))}, at::full({1, 2}, 0.5), {}, {.noise = true});
     EXPECT_LT(losses.loss.item<double>(), 2 * Motion::kLossKnee);
     EXPECT_GT(losses.loss.item<double>(), 0.9 * Motion::kLossKnee);
   }

@@ -187,7 +187,7 @@ TEST_P(TinyMotion, GradientsFlowOverTime) {
     if (t > 0) vectors.push_back(vectors_between(frames[static_cast<size_t>(t)], frames[static_cast<size_t>(t - 1)]));
   }
   const at::Tensor q = at::full({2, 3}, 0.5);
-  const auto losses = network.forward(frames, vectors, q, 0.3, {.noise = true});
+  const auto losses = network.forward(frames, vectors, q, {.drop = 0.3}, {.noise = true});
   EXPECT_TRUE(std::isfinite(losses.loss.item<float>()));
   EXPECT_EQ(losses.stats.sizes(), at::IntArrayRef({3, 4}));
   EXPECT_EQ(losses.stats[0][1].item<float>(), 0.f);  // a key frame has no vectors
@@ -223,6 +223,52 @@ TEST_P(TinyMotion, ConditioningIsWhatTheConfigurationSays) {
 TEST_P(TinyMotion, MacsAreCounted) {
   EXPECT_GT(network.decode_macs(), 100);
   EXPECT_GT(network.encode_macs(), network.decode_macs());
+}
+
+// A second key frame knows nothing of what was before it: its loss, and that of the frame behind it, are those of a clip that begins there.
+TEST_P(TinyMotion, ASecondKeyFrameBeginsAnew) {
+  const at::NoGradGuard no_grad;
+  std::vector<Planes> frames;
+  for (int t = 0; t < 4; ++t) frames.push_back(moving_texture(32, 48, 1.5, 1, t, 2));
+  std::vector<VectorField> vectors;
+  for (size_t t = 1; t < frames.size(); ++t) vectors.push_back(vectors_between(frames[t], frames[t - 1]));
+  const at::Tensor q = at::tensor({0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.6f, 0.5f, 0.4f}).reshape({2, 4});
+  // The first sample has its second key frame at 2, the other none.
+  const at::Tensor key_time = at::tensor({int64_t{2}, int64_t{0}});
+  const double mixed = network.forward(frames, vectors, q, {.lead = 2, .key_time = key_time}, {}).loss.item<double>();
+  const auto tail_of = [&](int64_t sample, int64_t from, int64_t lead) {
+    std::vector<Planes> f;
+    std::vector<VectorField> v;
+    for (int64_t t = from; t < 4; ++t) {
+      const auto at = static_cast<size_t>(t);
+      f.push_back({frames[at].y.narrow(0, sample, 1), frames[at].uv.narrow(0, sample, 1)});
+      if (t > from) v.push_back({vectors[at - 1].coarse.narrow(0, sample, 1), vectors[at - 1].delta.narrow(0, sample, 1)});
+    }
+    return network.forward(f, v, q.narrow(0, sample, 1).narrow(1, from, 4 - from), {.lead = lead}, {}).loss.item<double>();
+  };
+  EXPECT_NEAR(mixed, 0.5 * (tail_of(0, 2, 0) + tail_of(1, 0, 2)), 1e-5 * mixed);
+  EXPECT_GT(std::abs(tail_of(0, 0, 2) - tail_of(0, 2, 0)), 1e-4 * mixed);
+}
+
+TEST_P(TinyMotion, TheLeadTeachesNothing) {
+  for (Param& p : network.params().list()) p.tensor.set_requires_grad(true);
+  std::vector<Planes> frames;
+  for (int t = 0; t < 3; ++t) frames.push_back(moving_texture(32, 32, 1, 1, t));
+  std::vector<VectorField> vectors;
+  for (size_t t = 1; t < frames.size(); ++t) vectors.push_back(vectors_between(frames[t], frames[t - 1]));
+  const at::Tensor q = at::full({1, 3}, 0.5);
+  const auto gradients = [&](const Motion::Losses& losses) {
+    for (Param& p : network.params().list()) p.tensor.mutable_grad() = at::Tensor();
+    losses.loss.backward();
+    std::vector<at::Tensor> out;
+    for (const Param& p : network.params().list()) out.push_back(p.tensor.grad().defined() ? p.tensor.grad().clone() : at::zeros_like(p.tensor));
+    return out;
+  };
+  // A key frame at the end, behind a lead of all the others: the gradient is that of this frame alone.
+  const auto led = gradients(network.forward(frames, vectors, q, {.lead = 2, .key_time = at::full({1}, 2, at::kLong)}, {}));
+  const auto alone = gradients(network.forward({frames[2]}, {}, at::full({1, 1}, 0.5), {}, {}));
+  for (size_t i = 0; i < led.size(); ++i) EXPECT_TRUE(close(led[i], alone[i], 1e-4 * (1e-3 + alone[i].abs().max().item<double>()))) << network.params().list()[i].name;
+  EXPECT_THROW(network.forward(frames, vectors, q, {.lead = 3}, {}), std::invalid_argument);
 }
 
 std::string name_of_kind(const testing::TestParamInfo<Kind>& kind) { return kind.param == Kind::motion ? "motion" : kind.param == Kind::stem ? "stem" : "fine"; }
