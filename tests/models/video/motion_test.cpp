@@ -227,6 +227,8 @@ TEST_P(TinyMotion, MacsAreCounted) {
 
 // A second key frame knows nothing of what was before it: its loss, and that of the frame behind it, are those of a clip that begins there.
 TEST_P(TinyMotion, ASecondKeyFrameBeginsAnew) {
+  // One thread, and room for a symbol: where the sums are split otherwise, a latent in the middle between two integers may fall to the other side.
+  const Threads one(1);
   const at::NoGradGuard no_grad;
   std::vector<Planes> frames;
   for (int t = 0; t < 4; ++t) frames.push_back(moving_texture(32, 48, 1.5, 1, t, 2));
@@ -246,8 +248,8 @@ TEST_P(TinyMotion, ASecondKeyFrameBeginsAnew) {
     }
     return network.forward(f, v, q.narrow(0, sample, 1).narrow(1, from, 4 - from), {.lead = lead}, {}).loss.item<double>();
   };
-  EXPECT_NEAR(mixed, 0.5 * (tail_of(0, 2, 0) + tail_of(1, 0, 2)), 1e-5 * mixed);
-  EXPECT_GT(std::abs(tail_of(0, 0, 2) - tail_of(0, 2, 0)), 1e-4 * mixed);
+  EXPECT_NEAR(mixed, 0.5 * (tail_of(0, 2, 0) + tail_of(1, 0, 2)), 1e-4 * mixed);
+  EXPECT_GT(std::abs(tail_of(0, 0, 2) - tail_of(0, 2, 0)), 3e-4 * mixed);
 }
 
 TEST_P(TinyMotion, TheLeadTeachesNothing) {
