@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <map>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 

@@ -245,6 +245,8 @@ models::Planes MovingPictures::sample(int64_t batch, int64_t frames, int64_t cro
   return {p.y.reshape({batch, frames, 1, crop, crop}), p.uv.reshape({batch, frames, 2, crop / 2, crop / 2})};
 }
 
+at::Tensor in_8_bits(const at::Tensor& x) { return at::round(x.clamp(0, 1) * 255) * (1.0 / 255); }
+
 models::Planes to_video(const at::Tensor& rgb) {
   constexpr double kr = 0.2126, kb = 0.0722;  // ITU-R BT.709
   const at::Tensor c = rgb.clamp(0, 1);

@@ -63,4 +63,7 @@ class MovingPictures {
 // Limited-range BT.709, rounded to 8 bits: rgb [N,3,H,W] in 0..1 -> planes in 0..1.
 models::Planes to_video(const at::Tensor& rgb);
 
+// Samples in 0..1, clamped and rounded to the steps of 8 bits.
+at::Tensor in_8_bits(const at::Tensor& x);
+
 }  // namespace tessera::train

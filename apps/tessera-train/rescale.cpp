@@ -5,8 +5,6 @@
 namespace tessera::train {
 namespace {
 
-at::Tensor in_8_bits(const at::Tensor& x) { return at::round(x.clamp(0, 1) * 255) * (1.0 / 255); }
-
 // [batch,frames,C,H,W] -> twice the sides. align_corners = false keeps chroma between its luma samples.
 at::Tensor twice(const at::Tensor& x) {
   const int64_t h = x.size(3), w = x.size(4);

@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "apps/tessera-train/clips.h"
+
 namespace tessera::train {
 namespace {
 
@@ -11,8 +13,6 @@ at::Tensor sharpened(const at::Tensor& planes, const at::Tensor& amount) {
   const at::Tensor mean = at::avg_pool2d(at::replication_pad2d(flat, {1, 1, 1, 1}), 3, 1).reshape(planes.sizes());
   return planes + (planes - mean) * amount;
 }
-
-at::Tensor in_8_bits(const at::Tensor& x) { return at::round(x.clamp(0, 1) * 255) * (1.0 / 255); }
 
 }  // namespace
 

@@ -131,10 +131,10 @@ class Motion {
   // A sample's loss beyond this counts ever less (gradient_limit.h). That of a picture that the network can code is .05 to 1, of hard patterns at the
   // finest quality up to 3; where it fails, 5 to some thousands.
   static constexpr double kLossKnee = 4;
-  // What frame of a clip's chains a sample has.
+  // How the frames of a clip hang together in training.
   struct Chains {
-    double drop = 0;      // probability that a sample's feature is dropped at a predicted frame
-    int64_t lead = 0;     // the first frames teach nothing: they are coded without gradient, to lead into the others
+    double drop = 0;           // probability that a sample's feature is dropped at a predicted frame
+    int64_t lead = 0;          // the first frames teach nothing: they are coded without gradient, to lead into the others
     at::Tensor key_time = {};  // int64 [B]: when a sample has a second key frame; 0: it has none. Undefined: none has
   };
   // frames: T pictures; vectors: of frames 1..T-1; q [B,T] in 0..1. Throws std::invalid_argument when the lead is not shorter than the clip.

@@ -20,7 +20,7 @@ struct Whole {
 constexpr Whole kWhole[] = {
     {"patch_channels", &MotionConfig::patch_channels, 8, 2048, 8},   {"trunk_channels", &MotionConfig::trunk_channels, 8, 2048, 8},
     {"latents", &MotionConfig::latents, 16, 1024, 16},               {"fine_latents", &MotionConfig::fine_latents, 0, 384, 16},
-    {"hyperlatents", &MotionConfig::hyperlatents, 8, 256, 8},        
+    {"hyperlatents", &MotionConfig::hyperlatents, 8, 256, 8},
     {"hyper_channels", &MotionConfig::hyper_channels, 8, 1024, 8},   {"state_channels", &MotionConfig::state_channels, 8, 1024, 8},
     {"mean_channels", &MotionConfig::mean_channels, 8, 1024, 8},     {"enc_patch_blocks", &MotionConfig::enc_patch_blocks, 1, 32, 1},
     {"enc_trunk_blocks", &MotionConfig::enc_trunk_blocks, 0, 32, 1}, {"reference_blocks", &MotionConfig::reference_blocks, 0, 32, 1},

@@ -1,10 +1,10 @@
 // The untrained network as a hybrid codec (docs/training.md).
+#include "models/video/motion_init.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
-
-#include "models/video/motion_init.h"
 
 #include "models/video/motion.h"
 
