@@ -86,7 +86,28 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_sse42(std::span<const uint8_t>
 }
 #endif
 
+constexpr uint32_t kPolynomial = 0x82F63B78u;  // mirrored: bit 31 is the power 0
+
+// The product of two polynomials, modulo the CRC's.
+uint32_t product(uint32_t a, uint32_t b) {
+  uint32_t sum = 0;
+  for (; a != 0; a <<= 1) {
+    if (a >> 31) sum ^= b;
+    b = (b >> 1) ^ ((b & 1) ? kPolynomial : 0u);
+  }
+  return sum;
+}
+
 }  // namespace
+
+uint32_t crc32c_joined(uint32_t first, uint32_t second, uint64_t second_bytes) {
+  // The first is moved on by as many zeros: times x^(8 n). The inversions of both ends cancel.
+  uint32_t power = uint32_t{1} << 23;  // x^8
+  for (; second_bytes != 0; second_bytes >>= 1, power = product(power, power)) {
+    if (second_bytes & 1) first = product(power, first);
+  }
+  return first ^ second;
+}
 
 uint32_t crc32c_portable(std::span<const uint8_t> bytes, uint32_t previous) {
   uint32_t crc = ~previous;

@@ -14,6 +14,7 @@
 #include "codec/guard.h"
 #include "codec/still_tile.h"
 #include "codec/stopwatch.h"
+#include "codec/symbol_scan.h"
 #include "codec/video_payload.h"
 #include "entropy/range_table.h"
 #include "entropy/rans.h"
@@ -56,29 +57,16 @@ at::Tensor vector_rows(const MotionModel& model, const at::Tensor& state, const 
 
 [[noreturn]] void corrupt(const std::string& text) { throw Failure{{ErrorCode::corrupt, text}}; }
 
-// Vectors [1,h,w,10], hyperlatents, latents, each only where it is defined.
-uint32_t checksum_of(const at::Tensor& vectors, const at::Tensor& z, const at::Tensor& y) {
+// Vectors [1,h,w,10], where they are defined, hyperlatents, latents.
+uint32_t checksum_of(const at::Tensor& vectors, const at::Tensor& z, const at::Tensor& y, const SymbolScan& latents) {
   if (!kChecks) return 0;
   const uint32_t before = vectors.defined() ? bitstream::crc32c(raw(vectors)) : 0;
-  return bitstream::crc32c(raw(y), bitstream::crc32c(raw(z), before));
+  return bitstream::crc32c_joined(bitstream::crc32c(raw(z), before), latents.checksum, static_cast<uint64_t>(y.numel()) * y.element_size());
 }
 
-// The largest magnitude. Refuses what lies outside of +-most.
-int32_t check_range(const at::Tensor& symbols, int32_t most, const char* what) {
-  // Without a way out of the loop, which vectorises.
-  int32_t lowest = 0, highest = 0;
-  for (const int32_t s : integers(symbols)) {
-    lowest = std::min(lowest, s);
-    highest = std::max(highest, s);
-  }
-  if (kChecks && (lowest < -most || highest > most)) corrupt(std::string(what) + " is out of range");
-  return std::max(highest, -std::max(lowest, -INT32_MAX));
-}
-
-// As real numbers on the device. To a GPU they travel as bytes where they fit, which a frame's nearly always do: a fourth of the way.
-at::Tensor to_device(const at::Tensor& symbols, int32_t magnitude, const at::TensorOptions& real) {
-  if (real.device().is_cpu() || magnitude > INT8_MAX) return symbols.to(real);
-  return symbols.to(at::kChar).to(real.device()).to(real);
+// Refuses what lies outside of +-most.
+void check_range(const SymbolScan& scan, int32_t most, const char* what) {
+  if (kChecks && (scan.lowest < -most || scan.highest > most)) corrupt(std::string(what) + " is out of range");
 }
 
 void get(const entropy::CdfTable& table, const at::Tensor& rows, entropy::RangeDecoder& coder, at::Tensor& symbols, const char* what) {
@@ -119,10 +107,6 @@ Motion::Reference reference_of(const Motion::Decoded& decoded, const at::Tensor&
 
 // Rounded, within +-most; 0 for what is no number.
 at::Tensor symbols_of(const at::Tensor& x, int32_t most) { return bounded(at::floor(x + 0.5), -static_cast<float>(most), static_cast<float>(most), 0); }
-
-size_t coded_of(std::span<const uint8_t> rows, int skip_below) {
-  return static_cast<size_t>(std::count_if(rows.begin(), rows.end(), [skip_below](uint8_t row) { return row >= skip_below; }));
-}
 
 }  // namespace
 
@@ -174,10 +158,11 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
       out.vectors = field_of(components, torch_device(device));
     }
     get(model.hyper_table, rows_z, coder, z, "hyperlatents");
-    check_range(z, TemporalPrior::kHyperMax, "a hyperlatent");
+    check_range(scan_symbols(integers(z)), TemporalPrior::kHyperMax, "a hyperlatent");
   }
   at::Tensor moved, rows_y;
-  int32_t magnitude = 0;  // of the latents
+  at::Tensor small;  // the latents as bytes
+  SymbolScan latents;
   {
     const Stopwatch watch(report.seconds_network);
     moved = moves ? net.moved_state(before, out.vectors) : before;
@@ -201,23 +186,26 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
       get(model.latent_table, rows_y, coder, y, "latents");
     }
     if (!coder.at_end()) corrupt("a frame's symbols do not end where they should");
-    magnitude = check_range(y, kLatentMax, "a latent");
+    if (device != Device::cpu) small = at::empty(y.sizes(), at::kChar);
+    latents = scan_symbols(integers(y), small.defined() ? std::span(small.data_ptr<int8_t>(), static_cast<size_t>(small.numel())) : std::span<int8_t>());
+    check_range(latents, kLatentMax, "a latent");
   }
   {
-    // The device makes the next state while the checksum is taken: the next frame's symbols wait for it.
+    // The device makes the next state while the checksum is looked at: the next frame's symbols wait for it. To a GPU latents travel as bytes where they
+    // fit, which a frame's nearly always do: a fourth of the way.
     const Stopwatch watch(report.seconds_network);
-    out.latents = to_device(y, magnitude, real);
+    out.latents = (small.defined() && latents.magnitude() <= INT8_MAX ? small.to(real.device()) : y).to(real);
     const at::Tensor news = moves ? components.to(real) : at::zeros({1, h, w, kVectorComponents}, real);
     out.state = prior.next_state(out.feature, moved, out.latents, news, Mode::quantised);
   }
   {
     const Stopwatch watch(report.seconds_entropy);
-    out.checksum = checksum_of(components, z, y);
+    out.checksum = checksum_of(components, z, y, latents);
     if (parsed->checksum) {
       if (kChecks && *parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
       out.checked = true;
     }
-    const size_t coded = coded_of(bytes_of(rows_y), model.latent_table.skip_below());
+    const size_t coded = count_coded(bytes_of(rows_y), model.latent_table.skip_below());
     report.symbols_coded += coded + static_cast<size_t>(z.numel()) + (moves ? static_cast<size_t>(components.numel()) : 0);
     report.symbols_skipped += static_cast<size_t>(y.numel()) - coded;
   }
@@ -338,7 +326,7 @@ FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, model
   VideoPayload payload;
   payload.quality = frame.options.quality;
   payload.refresh = frame.options.refresh;
-  out.checksum = checksum_of(frame.vectors, frame.z, frame.y);
+  out.checksum = checksum_of(frame.vectors, frame.z, frame.y, scan_symbols(integers(frame.y)));
   if (frame.options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
   entropy::RangeEncoder coder;
   if (moves && model.network.config().vector_coding == models::VectorCoding::mixed) {
@@ -347,7 +335,7 @@ FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, model
     entropy::put_symbols(model.vector_table, integers(frame.vectors), bytes_of(frame.rows_vectors), coder);
   }
   entropy::put_symbols(model.hyper_table, integers(frame.z), bytes_of(frame.rows_z), coder);
-  const size_t coded = coded_of(bytes_of(frame.rows_y), model.latent_table.skip_below());
+  const size_t coded = count_coded(bytes_of(frame.rows_y), model.latent_table.skip_below());
   std::vector<uint8_t> lanes;
   if (coded <= kMostRangeCoded) {
     entropy::put_symbols(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), coder);

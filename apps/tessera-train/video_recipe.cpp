@@ -40,6 +40,8 @@ std::string VideoRecipe::to_json() const {
   ordered_json j = {{"model", model}, {"config", ordered_json::parse(config.to_json())}};
   optimizer.write(j);
   j["patterned"] = patterned;
+  j["key_bonus"] = {key_bonus_least, key_bonus_most};
+  j["relative"] = relative;
   j["patterns"] = patterns;
   j["rough"] = rough;
   j["phases"] = ordered_json::array();
@@ -59,11 +61,19 @@ bool is_video_recipe(const std::string& path) {
 VideoRecipe load_video_recipe(const std::string& path) {
   const json j = read_recipe(path);
   return of_recipe(path, [&] {
-    check_entries(j, {OptimizerRecipe::keys(), {"model", "config", "patterned", "patterns", "rough", "phases", "comment"}});
+    check_entries(j, {OptimizerRecipe::keys(), {"model", "config", "patterned", "key_bonus", "relative", "patterns", "rough", "phases", "comment"}});
     VideoRecipe r;
     r.model = j.value("model", r.model);
     r.optimizer.read(j);
     r.patterned = j.value("patterned", r.patterned);
+    if (j.contains("key_bonus")) {
+      if (!j["key_bonus"].is_array() || j["key_bonus"].size() != 2) throw std::runtime_error("\"key_bonus\" is the least and the most of the key frames' steps");
+      r.key_bonus_least = j["key_bonus"][0].get<int64_t>();
+      r.key_bonus_most = j["key_bonus"][1].get<int64_t>();
+    }
+    if (r.key_bonus_least < 0 || r.key_bonus_least > r.key_bonus_most || r.key_bonus_most > 63) throw std::runtime_error("\"key_bonus\" is the least and the most of the key frames' steps");
+    r.relative = j.value("relative", r.relative);
+    if (!(r.relative >= 0 && r.relative <= 1)) throw std::runtime_error("\"relative\" is from 0 to 1");
     r.patterns = j.value("patterns", r.patterns);
     if (!(r.patterns >= 0 && r.patterns <= 0.9)) throw std::runtime_error("\"patterns\" is a share, at most 0.9");
     r.rough = j.value("rough", r.rough);

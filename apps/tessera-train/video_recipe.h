@@ -26,18 +26,20 @@ struct VideoPhase : PhaseTimes {
   bool quarters = true;     // 8x8 vectors
 };
 
+using models::kQualityPattern;  // of a sample's frames
+
 struct VideoRecipe {
   std::string model = "motion";
   OptimizerRecipe optimizer;
   models::MotionConfig config;
   std::vector<VideoPhase> phases;
   double patterned = 0.75;  // share of samples with hierarchical qualities (kQualityPattern); the others keep one quality
+  int64_t key_bonus_least = kQualityPattern[0], key_bonus_most = kQualityPattern[0];  // "key_bonus": steps that a patterned sample's key frames are better by, drawn from these
+  double relative = 0;      // how far a percent of a clip's loss counts alike in all clips, 0 to 1 (Motion::set_relative_loss)
   double patterns = 0;      // share of the pictures in motion that are test patterns (patterns.h)
   double rough = 0;         // share of the clips that get noise, and of those that are sharpened (roughen.h)
   std::string to_json() const;
 };
-
-using models::kQualityPattern;  // of a sample's frames
 
 bool is_video_recipe(const std::string& path);               // throws std::runtime_error when it cannot be read
 VideoRecipe load_video_recipe(const std::string& path);      // throws std::runtime_error with the file's name and the cause

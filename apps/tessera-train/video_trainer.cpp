@@ -77,6 +77,7 @@ class VideoRun : public TrainingRun {
       previous_ = w.metadata.contains("training") ? w.metadata.at("training") : "";
     }
     network_.set_gradient_limit(kGradientLimit);
+    network_.set_relative_loss(recipe.relative);
     network_.to(device_);
     attach(network_.params());
     clips_ = std::make_unique<VideoClips>(run.data, device_);
@@ -133,12 +134,17 @@ class VideoRun : public TrainingRun {
     Motion::Chains chains = {phase.drop, phase.lead, {}};
     at::Tensor since_key = times_;  // [1 or b,t]
     if (phase.keys > 0 && t > 1) {
-      const at::Tensor has = at::rand({b}, real) < phase.keys;
-      chains.key_time = (at::floor(at::rand({b}, real) * (static_cast<double>(t - 1) * 0.999999)).to(at::kLong) + 1) * has.to(at::kLong);
+      // One time for the whole batch: a few key frames among predicted ones would be held down to what those weigh (kGradientLimit), and starve.
+      const at::Tensor has = at::rand({1}, real) < phase.keys;
+      chains.key_time = ((at::floor(at::rand({1}, real) * (static_cast<double>(t - 1) * 0.999999)).to(at::kLong) + 1) * has.to(at::kLong)).expand({b});
       const at::Tensor key = chains.key_time.unsqueeze(1);
       since_key = times_ - key * (times_ >= key).to(at::kLong);
     }
-    const at::Tensor bonus = pattern_.index_select(0, at::remainder(since_key, 8).reshape({-1})).reshape(since_key.sizes());
+    at::Tensor bonus = pattern_.index_select(0, at::remainder(since_key, 8).reshape({-1})).reshape(since_key.sizes());
+    if (recipe_.key_bonus_most > recipe_.key_bonus_least) {
+      const double least = static_cast<double>(recipe_.key_bonus_least) / 63, most = static_cast<double>(recipe_.key_bonus_most) / 63;
+      bonus = at::where(since_key == 0, least + (most - least) * at::rand({b, 1}, real), bonus);
+    }
     const at::Tensor q = (at::rand({b, 1}, real) + patterned * bonus).clamp_max(1);  // [b,t]
     std::vector<Planes> frames;
     for (int64_t i = 0; i < t; ++i) frames.push_back(models::frame_of(clips, i));

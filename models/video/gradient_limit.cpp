@@ -36,4 +36,11 @@ at::Tensor redescend(const at::Tensor& loss, double knee) {
   return at::where(loss > knee, knee * (2 - knee / loss.clamp_min(knee)), loss);
 }
 
+at::Tensor relative_weights(const at::Tensor& loss, double exponent) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor l = loss.detach(), mean = l.mean();
+  const at::Tensor w = (l + 0.1 * mean).clamp_min(1e-6).pow(-exponent);
+  return w * (mean / (w * l).mean().clamp_min(1e-6));
+}
+
 }  // namespace tessera::models

@@ -13,4 +13,7 @@ at::Tensor limit_gradient(const at::Tensor& x, double times);
 // Of losses [B], each as it is up to `knee` and then knee (2 - knee / loss): it stays below 2 knee, and the gradient falls by (knee / loss)^2.
 at::Tensor redescend(const at::Tensor& loss, double knee);
 
+// Constants [B] for losses [B], proportional to (loss + a tenth of the mean)^-exponent, that leave the mean of the losses as it is.
+at::Tensor relative_weights(const at::Tensor& loss, double exponent);
+
 }  // namespace tessera::models

@@ -344,7 +344,7 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor lambda_t = lambda(qt);
     const at::Tensor weight = (lambda_t * 100).pow(-0.35);  // keeps the fine qualities from dominating the gradient
     const at::Tensor each = (bits + side + lambda_t * 65025.0 * distortion) * weight;
-    const at::Tensor loss = redescend(each, kLossKnee).mean();
+    const at::Tensor loss = redescend(each, kLossKnee);
     // Where the network fails it also magnifies: through several such frames the gradient grows until it drowns that of all other samples. A failed
     // frame gives none to the frames before it.
     const at::Tensor sound = (each < kLossKnee).reshape({b, 1, 1, 1});
@@ -354,7 +354,9 @@ Motion::Losses Motion::forward(const std::vector<Planes>& frames, const std::vec
     const at::Tensor row = at::stack({bits.mean(), side.mean(), log_mse.mean() * (1 / std::log(10.0)), at::ones({}, bits.options())});
     stats.push_back(row.detach());
   }
-  return {total * (1.0 / static_cast<double>(static_cast<int64_t>(frames.size()) - chains.lead)), at::stack(stats)};
+  total = total * (1.0 / static_cast<double>(static_cast<int64_t>(frames.size()) - chains.lead));
+  if (relative_loss_ > 0) total = total * relative_weights(total, relative_loss_);
+  return {total.mean(), at::stack(stats)};
 }
 
 double Motion::shared_macs() const {

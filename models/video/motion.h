@@ -52,6 +52,9 @@ class Motion {
 
   // Training: no sample's gradient is more than `times` the median sample's (gradient_limit.h), at every block; 0, as at first: no limit.
   void set_gradient_limit(double times) { gradient_limit_ = times; }
+  // Training: a clip counts by its loss to the power of 1 - exponent. With 0, as at first, clips of many bits rule the gradient; with 1 a percent is a percent
+  // everywhere, which is what mean BD-rates count. A clip counts as if it had at least a tenth of the batch's mean loss. Losses are reported as they are.
+  void set_relative_loss(double exponent) { relative_loss_ = exponent; }
 
   // What a frame leaves to the next one. Only `state` belongs to the entropy path.
   struct Reference {
@@ -161,7 +164,7 @@ class Motion {
 
   MotionConfig config_;
   ParamSet params_;
-  double gradient_limit_ = 0;
+  double gradient_limit_ = 0, relative_loss_ = 0;
 
   at::Tensor start_, empty_;  // [C]: the context of a key frame, the feature after a refresh
   Linear reference_embed_, memory_, temporal_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "models/video/motion_init.h"
 #include "models/video/motion_model.h"
@@ -22,6 +23,10 @@ at::Tensor neighbours(const MotionConfig& config) {
   return at::tensor(out, at::kLong);
 }
 
+std::vector<int64_t> block_counts(const MotionConfig& c) {
+  return {c.enc_patch_blocks, c.enc_trunk_blocks, c.reference_blocks, c.dec_trunk_blocks, c.dec_patch_blocks, c.head_blocks, c.mean_blocks};
+}
+
 enum class Begin { silent, like_neighbours, untrained };
 
 // A tensor with one axis of latents, widened. `axis`, `first`: where they are.
@@ -37,11 +42,17 @@ void start_from(Motion& network, const Weights& weights) {
   const auto it = weights.metadata.find("config");
   if (!is_motion(weights.metadata)) throw std::runtime_error("the weights file holds no video model");
   const MotionConfig was = MotionConfig::from_json(it->second), &is = network.config();
-  if (was.latents == is.latents && was.fine_latents == is.fine_latents) {
+  const bool same_latents = was.latents == is.latents && was.fine_latents == is.fine_latents;
+  const bool same_blocks = block_counts(was) == block_counts(is);
+  if (same_latents && same_blocks) {
     resume_from_export(network, weights);
     return;
   }
-  if (was.fine_latents != 0 || was.latents != is.coarse_latents()) throw std::runtime_error("the weights file's latents cannot become the recipe's");
+  if (!same_latents && (was.fine_latents != 0 || was.latents != is.coarse_latents())) throw std::runtime_error("the weights file's latents cannot become the recipe's");
+  const std::vector<int64_t> fewer = block_counts(was), more = block_counts(is);
+  for (size_t i = 0; i < fewer.size(); ++i) {
+    if (fewer[i] > more[i]) throw std::runtime_error("the weights file has more blocks than the recipe");
+  }
   const at::NoGradGuard no_grad;
   Motion old(was, Motion::Uninitialised{});
   resume_from_export(old, weights);
@@ -67,7 +78,7 @@ void start_from(Motion& network, const Weights& weights) {
   const at::Tensor like = neighbours(is);
   for (Param& p : network.params().list()) {
     const Param* from = old.params().find(p.name);
-    if (from == nullptr) continue;  // of the fine latents: the untrained network's
+    if (from == nullptr) continue;  // of fine latents or blocks that are new: the untrained network's
     if (from->tensor.sizes() == p.tensor.sizes()) {
       p.tensor.copy_(from->tensor);
       continue;

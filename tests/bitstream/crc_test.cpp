@@ -32,6 +32,18 @@ TEST(Crc, HardwareAndTablesAgreeAtEveryLengthAndAlignment) {
   }
 }
 
+TEST(Crc, PiecesAreJoined) {
+  std::mt19937 random(9);
+  const auto bytes = test::random_bytes(random, 5000);
+  const std::span<const uint8_t> all(bytes);
+  for (const size_t cut : {size_t{0}, size_t{1}, size_t{7}, size_t{4096}, size_t{4999}, size_t{5000}}) {
+    EXPECT_EQ(crc32c_joined(crc32c(all.first(cut)), crc32c(all.subspan(cut)), all.size() - cut), crc32c(all)) << cut;
+  }
+  // A previous sum goes on as if it were the first piece's.
+  const uint32_t before = crc32c(kDigits);
+  EXPECT_EQ(crc32c_joined(before, crc32c(all), all.size()), crc32c(all, before));
+}
+
 // Long data runs in three parts side by side: around their ends, and many of them.
 TEST(Crc, HardwareAndTablesAgreeOnLongData) {
   std::mt19937 random(5);

@@ -1,4 +1,5 @@
 // Models that are missing, damaged, or of another revision.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -34,6 +35,24 @@ TEST(Models, TheListDescribesThem) {
   EXPECT_EQ(info->model_hash, model.hash);
   EXPECT_EQ(info->model_revision, model.revision);
   EXPECT_EQ(info->decode_kmac_per_pixel, model.decode_kmac_per_pixel);
+}
+
+// What the video models promise (docs/video.md).
+TEST(Models, VideoModelsKeepTheirSizes) {
+  struct Promise {
+    const char* name;
+    uint64_t bytes;
+    double decode_kmacs;
+  };
+  const auto models = list_models();
+  ASSERT_TRUE(models) << models.status().message();
+  for (const Promise& p : {Promise{"motion", 25'000'000, 200}, Promise{"motion-lite", 4'000'000, 15}, Promise{"stem", 5'000'000, 20}}) {
+    const auto it = std::find_if(models->begin(), models->end(), [&](const ModelInfo& m) { return m.name == p.name; });
+    ASSERT_NE(it, models->end()) << p.name;
+    EXPECT_EQ(it->media, "video");
+    EXPECT_LE(it->file_bytes, p.bytes) << p.name;
+    EXPECT_LE(it->decode_kmac_per_pixel, p.decode_kmacs) << p.name;
+  }
 }
 
 TEST(Models, MissingOnesAreNamed) {

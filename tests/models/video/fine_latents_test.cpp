@@ -109,6 +109,30 @@ TEST(FineLatents, WidenedWeightsCodeTheOthersAsBefore) {
   EXPECT_GT(wide.fine_of(now.rows).max().item<double>(), 0);
 }
 
+TEST(Widen, NewBlocksChangeNothingAtFirst) {
+  const at::NoGradGuard no_grad;
+  Motion was(with_fine(32));
+  test::randomise(was, 60, 0.3);
+  const test::TemporaryFile file;
+  export_motion(was, file.path(), "tiny", 1, "{}");
+  const Weights weights = load_weights(file.path());
+  MotionConfig c = with_fine(32);
+  c.enc_trunk_blocks += 1;
+  c.dec_trunk_blocks += 2;
+  Motion deep(c), same_size(with_fine(32));
+  start_from(deep, weights);
+  start_from(same_size, weights);
+  EXPECT_GT(deep.params().list().size(), same_size.params().list().size());
+  const Planes picture = test::moving_texture(64, 48, 0, 0, 0);
+  const Level level{at::full({1, 1, 1, 1}, 0.5)};
+  const auto before = same_size.code(picture, {}, {}, level, {}), now = deep.code(picture, {}, {}, level, {});
+  EXPECT_TRUE(same(now.symbols, before.symbols));
+  EXPECT_TRUE(close(now.next.picture.y, before.next.picture.y, 1e-5));
+  // Fewer blocks would be another network.
+  export_motion(deep, file.path(), "tiny", 1, "{}");
+  EXPECT_THROW(start_from(same_size, load_weights(file.path())), std::runtime_error);
+}
+
 TEST(FineLatents, OtherDifferencesAreRefused) {
   Motion was(with_fine(32));
   test::round_to_grids(was);

@@ -107,5 +107,39 @@ TEST(LimitGradient, AFailedFrameCostsAtMostTwiceTheKnee) {
   }
 }
 
+// A percent of one loss is worth what a percent of another is, the sum of all stays.
+TEST(RelativeWeights, BalanceLossesAndKeepTheirMean) {
+  const at::Tensor loss = at::tensor({0.2, 0.4, 0.8, 1.6});
+  const at::Tensor none = relative_weights(loss, 0), all = relative_weights(loss, 1);
+  EXPECT_TRUE(at::allclose(none, at::ones_like(none)));
+  EXPECT_NEAR((all * loss).mean().item<double>(), loss.mean().item<double>(), 1e-6);
+  const at::Tensor share = all * loss;
+  EXPECT_LT((share.max() / share.min()).item<double>(), 1.4);  // of 8
+  // Nothing counts as less than a tenth of the mean: what costs nearly nothing does not rule.
+  const at::Tensor tiny = relative_weights(at::tensor({1e-7, 1.0}), 1);
+  EXPECT_LT((tiny[0] / tiny[1]).item<double>(), 25);
+  EXPECT_TRUE(at::isfinite(relative_weights(at::zeros({3}), 1)).all().item<bool>());
+}
+
+TEST(RelativeWeights, TheTrainingLossIsReportedAsItIs) {
+  const MotionConfig config = test::tiny_motion_config();
+  Motion network(config);
+  test::randomise(network, 50, 0.3);
+  for (Param& p : network.params().list()) p.tensor.set_requires_grad(true);
+  Planes x = test::moving_texture(32, 32, 1, 1, 0, 3);
+  x = {x.y * at::tensor({0.05, 1.0, 1.0}).reshape({3, 1, 1, 1}) + at::tensor({0.5, 0.0, 0.0}).reshape({3, 1, 1, 1}), x.uv};
+  const auto run = [&](double exponent) {
+    network.set_relative_loss(exponent);
+    for (Param& p : network.params().list()) p.tensor.mutable_grad() = at::Tensor();
+    const auto losses = network.forward({x}, {}, at::full({3, 1}, 0.5), {}, {});
+    losses.loss.backward();
+    return std::pair(losses.loss.item<double>(), network.params().find("synthesis.unembed.weight")->tensor.grad().clone());
+  };
+  const auto [plain, gradient] = run(0);
+  const auto [relative, other] = run(1);
+  EXPECT_NEAR(relative, plain, 1e-5 * plain);
+  EXPECT_FALSE(at::allclose(gradient, other));
+}
+
 }  // namespace
 }  // namespace tessera::models
