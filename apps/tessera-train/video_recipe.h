@@ -19,7 +19,7 @@ struct VideoPhase : PhaseTimes {
   int64_t skip = 2;         // clips run at up to so many times their speed
   double drop = 0.03;       // probability that a frame does without the last frame's feature, as after a refresh
   // A network learns how far the end of its training clips is from a key frame, and spares what nobody will see any more (docs/results/training.md, revision 6). So
-  // chains of other lengths: `keys` is the share of samples that have a second key frame at a random time; `lead` the frames at the clip's beginning that teach nothing.
+  // chains of other lengths: `keys` is the share of steps whose clips have a second key frame, all at the same random time; `lead` the frames at the clip's beginning that teach nothing.
   double keys = 0;
   int64_t lead = 0;
   int64_t reach = 32;       // of the motion search, luma samples

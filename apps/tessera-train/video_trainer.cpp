@@ -141,7 +141,7 @@ class VideoRun : public TrainingRun {
       since_key = times_ - key * (times_ >= key).to(at::kLong);
     }
     at::Tensor bonus = pattern_.index_select(0, at::remainder(since_key, 8).reshape({-1})).reshape(since_key.sizes());
-    if (recipe_.key_bonus_most > recipe_.key_bonus_least) {
+    if (recipe_.key_bonus_most > recipe_.key_bonus_least || recipe_.key_bonus_least != kQualityPattern[0]) {
       const double least = static_cast<double>(recipe_.key_bonus_least) / 63, most = static_cast<double>(recipe_.key_bonus_most) / 63;
       bonus = at::where(since_key == 0, least + (most - least) * at::rand({b, 1}, real), bonus);
     }
