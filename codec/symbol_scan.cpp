@@ -37,6 +37,7 @@ SymbolScan scan_symbols(std::span<const int32_t> symbols, std::span<int8_t> byte
     }
   });
   SymbolScan all;
+  all.count = symbols.size();
   for (size_t i = 0; i < pieces.size(); ++i) {
     all.lowest = std::min(all.lowest, pieces[i].lowest);
     all.highest = std::max(all.highest, pieces[i].highest);

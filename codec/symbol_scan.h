@@ -8,6 +8,7 @@
 namespace tessera {
 
 struct SymbolScan {
+  size_t count = 0;
   int32_t lowest = 0, highest = 0;  // 0 is counted as one of the symbols
   uint32_t checksum = 0;            // CRC-32C of the symbols as little-endian integers
   // The largest magnitude, at most INT32_MAX.

@@ -57,11 +57,12 @@ at::Tensor vector_rows(const MotionModel& model, const at::Tensor& state, const 
 
 [[noreturn]] void corrupt(const std::string& text) { throw Failure{{ErrorCode::corrupt, text}}; }
 
-// Vectors [1,h,w,10], where they are defined, hyperlatents, latents.
-uint32_t checksum_of(const at::Tensor& vectors, const at::Tensor& z, const at::Tensor& y, const SymbolScan& latents) {
+// Of vectors [1,h,w,10], where they are defined, hyperlatents and latents in a row.
+uint32_t checksum_of(const at::Tensor& vectors, const SymbolScan& hyperlatents, const SymbolScan& latents) {
   if (!kChecks) return 0;
-  const uint32_t before = vectors.defined() ? bitstream::crc32c(raw(vectors)) : 0;
-  return bitstream::crc32c_joined(bitstream::crc32c(raw(z), before), latents.checksum, static_cast<uint64_t>(y.numel()) * y.element_size());
+  uint32_t sum = vectors.defined() ? bitstream::crc32c(raw(vectors)) : 0;
+  for (const SymbolScan* next : {&hyperlatents, &latents}) sum = bitstream::crc32c_joined(sum, next->checksum, next->count * sizeof(int32_t));
+  return sum;
 }
 
 // Refuses what lies outside of +-most.
@@ -146,6 +147,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     rows_z = to_bytes(rows_z);
   }
   at::Tensor z = at::empty(rows_z.sizes(), at::kInt), y;
+  SymbolScan hyperlatents, latents;
   {
     const Stopwatch watch(report.seconds_entropy);
     if (moves) {
@@ -158,11 +160,11 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
       out.vectors = field_of(components, torch_device(device));
     }
     get(model.hyper_table, rows_z, coder, z, "hyperlatents");
-    check_range(scan_symbols(integers(z)), TemporalPrior::kHyperMax, "a hyperlatent");
+    hyperlatents = scan_symbols(integers(z));
+    check_range(hyperlatents, TemporalPrior::kHyperMax, "a hyperlatent");
   }
   at::Tensor moved, rows_y;
   at::Tensor small;  // the latents as bytes
-  SymbolScan latents;
   {
     const Stopwatch watch(report.seconds_network);
     moved = moves ? net.moved_state(before, out.vectors) : before;
@@ -191,7 +193,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     check_range(latents, kLatentMax, "a latent");
   }
   {
-    // The device makes the next state while the checksum is looked at: the next frame's symbols wait for it. To a GPU latents travel as bytes where they
+    // The device makes the next state while the rest is done here: the next frame's symbols wait for it. To a GPU latents travel as bytes where they
     // fit, which a frame's nearly always do: a fourth of the way.
     const Stopwatch watch(report.seconds_network);
     out.latents = (small.defined() && latents.magnitude() <= INT8_MAX ? small.to(real.device()) : y).to(real);
@@ -200,7 +202,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   }
   {
     const Stopwatch watch(report.seconds_entropy);
-    out.checksum = checksum_of(components, z, y, latents);
+    out.checksum = checksum_of(components, hyperlatents, latents);
     if (parsed->checksum) {
       if (kChecks && *parsed->checksum != static_cast<uint8_t>(out.checksum)) corrupt("the decoded symbols do not match their checksum");
       out.checked = true;
@@ -326,7 +328,7 @@ FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, model
   VideoPayload payload;
   payload.quality = frame.options.quality;
   payload.refresh = frame.options.refresh;
-  out.checksum = checksum_of(frame.vectors, frame.z, frame.y, scan_symbols(integers(frame.y)));
+  out.checksum = checksum_of(frame.vectors, scan_symbols(integers(frame.z)), scan_symbols(integers(frame.y)));
   if (frame.options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
   entropy::RangeEncoder coder;
   if (moves && model.network.config().vector_coding == models::VectorCoding::mixed) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <vector>
 
 namespace tessera::train {
 
@@ -66,12 +67,10 @@ VideoRecipe load_video_recipe(const std::string& path) {
     r.model = j.value("model", r.model);
     r.optimizer.read(j);
     r.patterned = j.value("patterned", r.patterned);
-    if (j.contains("key_bonus")) {
-      if (!j["key_bonus"].is_array() || j["key_bonus"].size() != 2) throw std::runtime_error("\"key_bonus\" is the least and the most of the key frames' steps");
-      r.key_bonus_least = j["key_bonus"][0].get<int64_t>();
-      r.key_bonus_most = j["key_bonus"][1].get<int64_t>();
-    }
-    if (r.key_bonus_least < 0 || r.key_bonus_least > r.key_bonus_most || r.key_bonus_most > 63) throw std::runtime_error("\"key_bonus\" is the least and the most of the key frames' steps");
+    const auto bonus = j.value("key_bonus", std::vector<int64_t>{r.key_bonus_least, r.key_bonus_most});
+    if (bonus.size() != 2 || bonus[0] < 0 || bonus[0] > bonus[1] || bonus[1] > 63) throw std::runtime_error("\"key_bonus\" is the least and the most of the key frames' steps");
+    r.key_bonus_least = bonus[0];
+    r.key_bonus_most = bonus[1];
     r.relative = j.value("relative", r.relative);
     if (!(r.relative >= 0 && r.relative <= 1)) throw std::runtime_error("\"relative\" is from 0 to 1");
     r.patterns = j.value("patterns", r.patterns);

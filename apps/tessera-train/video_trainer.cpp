@@ -134,13 +134,14 @@ class VideoRun : public TrainingRun {
     Motion::Chains chains = {phase.drop, phase.lead, {}};
     at::Tensor since_key = times_;  // [1 or b,t]
     if (phase.keys > 0 && t > 1) {
-      // One time for the whole batch: a few key frames among predicted ones would be held down to what those weigh (kGradientLimit), and starve.
+      // One time for the whole batch: with a few key frames among predicted ones networks unlearnt them, held down, it seems, to what those weigh (kGradientLimit).
       const at::Tensor has = at::rand({1}, real) < phase.keys;
       chains.key_time = ((at::floor(at::rand({1}, real) * (static_cast<double>(t - 1) * 0.999999)).to(at::kLong) + 1) * has.to(at::kLong)).expand({b});
       const at::Tensor key = chains.key_time.unsqueeze(1);
       since_key = times_ - key * (times_ >= key).to(at::kLong);
     }
     at::Tensor bonus = pattern_.index_select(0, at::remainder(since_key, 8).reshape({-1})).reshape(since_key.sizes());
+    // Only where a recipe asks for it, so that the others draw the same numbers as ever.
     if (recipe_.key_bonus_most > recipe_.key_bonus_least || recipe_.key_bonus_least != kQualityPattern[0]) {
       const double least = static_cast<double>(recipe_.key_bonus_least) / 63, most = static_cast<double>(recipe_.key_bonus_most) / 63;
       bonus = at::where(since_key == 0, least + (most - least) * at::rand({b, 1}, real), bonus);

@@ -43,13 +43,12 @@ void start_from(Motion& network, const Weights& weights) {
   if (!is_motion(weights.metadata)) throw std::runtime_error("the weights file holds no video model");
   const MotionConfig was = MotionConfig::from_json(it->second), &is = network.config();
   const bool same_latents = was.latents == is.latents && was.fine_latents == is.fine_latents;
-  const bool same_blocks = block_counts(was) == block_counts(is);
-  if (same_latents && same_blocks) {
+  const std::vector<int64_t> fewer = block_counts(was), more = block_counts(is);
+  if (same_latents && fewer == more) {
     resume_from_export(network, weights);
     return;
   }
   if (!same_latents && (was.fine_latents != 0 || was.latents != is.coarse_latents())) throw std::runtime_error("the weights file's latents cannot become the recipe's");
-  const std::vector<int64_t> fewer = block_counts(was), more = block_counts(is);
   for (size_t i = 0; i < fewer.size(); ++i) {
     if (fewer[i] > more[i]) throw std::runtime_error("the weights file has more blocks than the recipe");
   }

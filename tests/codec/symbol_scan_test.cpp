@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
 #include "bitstream/crc.h"
@@ -22,6 +24,7 @@ uint32_t checksum(const std::vector<int32_t>& s) { return bitstream::crc32c({rei
 
 // Of less than a piece, whole pieces and some more, with any number of threads.
 TEST(SymbolScan, IsThatOfOneThread) {
+  const int before = models::threads();
   for (const int threads : {1, 3}) {
     models::set_threads(threads);
     for (const size_t count : {size_t{0}, size_t{1}, size_t{65535}, size_t{65536}, size_t{65537}, size_t{300000}}) {
@@ -29,6 +32,7 @@ TEST(SymbolScan, IsThatOfOneThread) {
       if (count > 2) s[count - 2] = -127;
       std::vector<int8_t> bytes(count);
       const SymbolScan scan = scan_symbols(s, bytes);
+      EXPECT_EQ(scan.count, count);
       EXPECT_EQ(scan.checksum, checksum(s)) << count;
       EXPECT_EQ(scan.checksum, scan_symbols(s).checksum);
       EXPECT_TRUE(std::equal(s.begin(), s.end(), bytes.begin()));
@@ -38,6 +42,7 @@ TEST(SymbolScan, IsThatOfOneThread) {
       }
     }
   }
+  models::set_threads(before);
 }
 
 TEST(SymbolScan, Extremes) {
