@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "bitstream/crc.h"
 #include "bitstream/index.h"
@@ -16,6 +17,7 @@
 #include "codec/overfit_steps.h"
 #include "codec/overfit_video.h"
 #include "codec/still_tile.h"
+#include "codec/stopwatch.h"
 #include "codec/video_format.h"
 #include "codec/video_frame_coder.h"
 #include "codec/video_rate.h"
@@ -37,10 +39,7 @@ constexpr double kFailure = 1.25, kFailureFloor = 2.0 / 255;  // of a decoded pi
 constexpr int kOtherQuality = 16;
 constexpr double kLongestPause = 1;  // seconds between frames that count for the bit rate
 
-double mean_difference(const at::Tensor& a, const at::Tensor& b) {
-  const c10::InferenceMode inference;
-  return (a - b).abs().mean().item<double>();
-}
+at::Tensor mean_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().mean(); }
 
 // Mean absolute difference of two pictures' planes; all of them together, luma three times as heavy as chroma.
 struct Distance {
@@ -48,13 +47,22 @@ struct Distance {
   double whole() const { return 0.75 * y + 0.25 * uv; }
 };
 
-Distance distance_of(const Planes& a, const Planes& b) {
+// Of a picture from each of others, with one wait for the device.
+std::vector<Distance> distances_of(const Planes& picture, const std::vector<const Planes*>& others) {
   const c10::InferenceMode inference;
-  const at::Tensor both = at::stack({(a.y - b.y).abs().mean(), (a.uv - b.uv).abs().mean()}).cpu();  // one wait for the device
-  return {both.const_data_ptr<float>()[0], both.const_data_ptr<float>()[1]};
+  std::vector<at::Tensor> means;
+  for (const Planes* other : others) {
+    means.push_back(mean_difference(picture.y, other->y));
+    means.push_back(mean_difference(picture.uv, other->uv));
+  }
+  const at::Tensor all = at::stack(means).cpu();
+  const float* mean = all.const_data_ptr<float>();
+  std::vector<Distance> distances;
+  for (size_t i = 0; i < others.size(); ++i) distances.push_back({mean[2 * i], mean[2 * i + 1]});
+  return distances;
 }
 
-double distance(const Planes& a, const Planes& b) { return distance_of(a, b).whole(); }
+double distance(const Planes& a, const Planes& b) { return distances_of(a, {&b})[0].whole(); }
 
 Planes grey_like(const Planes& picture) { return {at::full_like(picture.y, 0.5), at::full_like(picture.uv, 0.5)}; }
 
@@ -64,9 +72,10 @@ double prediction_ratio(const Planes& picture, const Planes& moved, double noise
   const c10::InferenceMode inference;
   const int64_t h = picture.height() / 16, w = picture.width() / 16;
   const at::Tensor blocks = picture.y.reshape({h, 16, w, 16});
-  const double intra = mean_difference(blocks, blocks.mean({1, 3}, true));
+  const at::Tensor both = at::stack({mean_difference(blocks, blocks.mean({1, 3}, true)), mean_difference(picture.y, moved.y)}).cpu();  // one wait for the device
+  const double intra = both.const_data_ptr<float>()[0], inter = both.const_data_ptr<float>()[1];
   constexpr double floor = 1.0 / 255;  // flat pictures with a little noise are no scene cuts
-  return std::max(0.0, mean_difference(picture.y, moved.y) - noise) / (intra + floor);
+  return std::max(0.0, inter - noise) / (intra + floor);
 }
 
 // A frame that waits for its bytes.
@@ -91,7 +100,25 @@ struct Coded {
   CodedFrame frame;
   FramePayload payload;  // made already where its size was asked for
   Distance error;
+  Distance moved, still;  // the same of the picture before, with motion compensation and without; of a predicted frame
 };
+
+// Codes a picture; the distances of a predicted frame (`before` is the picture before) come with its symbols.
+Coded code_picture(const MotionModel& model, const Planes& picture, const FramePlan& plan, const FrameOptions& options, VideoReport& report, const Planes* before = nullptr) {
+  Coded out;
+  out.frame = encode_frame(model, picture, plan, options, report);
+  const Stopwatch watch(report.seconds_network);
+  std::vector<const Planes*> others = {&out.frame.next.picture};
+  if (before != nullptr) others.insert(others.end(), {&plan.context.moved, before});
+  const std::vector<Distance> distances = distances_of(picture, others);
+  out.error = distances[0];
+  if (before != nullptr) {
+    out.moved = distances[1];
+    out.still = distances[2];
+  }
+  out.frame.arrivals.wait();
+  return out;
+}
 
 }  // namespace
 
@@ -159,7 +186,7 @@ Coded VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
   for (int attempt = 1;; ++attempt) {
     const FramePlan plan = plan_key_frame(*model, picture.height(), picture.width(), quality, options.device);
     VideoReport tried = report;
-    Coded coded = {encode_frame(*model, picture, plan, {false, quality, options.checksum}, tried), {}, {}};
+    Coded coded = code_picture(*model, picture, plan, {false, quality, options.checksum}, tried);
     int better = quality;
     if (rate) {
       coded.payload = pack_frame(*model, coded.frame, vectors, tried);
@@ -168,7 +195,6 @@ Coded VideoEncoder::Impl::code_key(const Planes& picture, int& quality) {
     }
     if (attempt == kKeyAttempts || std::abs(better - quality) <= kKeyTolerance) {
       report = tried;
-      coded.error = distance_of(picture, coded.frame.next.picture);
       return coded;
     }
     quality = better;
@@ -185,8 +211,7 @@ Coded VideoEncoder::Impl::sound_key(const Planes& picture, int& quality) {
     if (best.error.whole() <= kFailure * grey + kFailureFloor) break;
     const int q = std::clamp(other, 0, kBest);
     VideoReport tried = report;
-    Coded coded = {encode_frame(*model, picture, plan_key_frame(*model, picture.height(), picture.width(), q, options.device), {false, q, options.checksum}, tried), {}, {}};
-    coded.error = distance_of(picture, coded.frame.next.picture);
+    Coded coded = code_picture(*model, picture, plan_key_frame(*model, picture.height(), picture.width(), q, options.device), {false, q, options.checksum}, tried);
     if (coded.error.whole() >= best.error.whole()) continue;
     best = std::move(coded);
     quality = q;
@@ -196,15 +221,13 @@ Coded VideoEncoder::Impl::sound_key(const Planes& picture, int& quality) {
 
 // The same of predicted frames, in units of the prediction's error. First the feature of the past is dropped, then the past altogether.
 Coded VideoEncoder::Impl::code_predicted(const Planes& picture, const FramePlan& plan, bool refresh, bool& key, int& quality) {
-  Coded coded = {encode_frame(*model, picture, plan, {refresh, quality, options.checksum}, report), {}, {}};
-  coded.error = distance_of(picture, coded.frame.next.picture);
-  const double limit = kFailure * distance(picture, plan.context.moved) + kFailureFloor;
+  Coded coded = code_picture(*model, picture, plan, {refresh, quality, options.checksum}, report, &reference.picture);
+  const double limit = kFailure * coded.moved.whole() + kFailureFloor;
   if (coded.error.whole() <= limit) return coded;
   if (!refresh && model->network.config().conditioning) {
     VideoReport tried = report;
     const FramePlan fresh = plan_frame(*model, picture, reference, quality, true, options.effort, tried);
-    Coded again = {encode_frame(*model, picture, fresh, {true, quality, options.checksum}, tried), {}, {}};
-    again.error = distance_of(picture, again.frame.next.picture);
+    Coded again = code_picture(*model, picture, fresh, {true, quality, options.checksum}, tried, &reference.picture);
     if (again.error.whole() < coded.error.whole()) coded = std::move(again);
     if (coded.error.whole() <= limit) return coded;
   }
@@ -251,8 +274,7 @@ void VideoEncoder::Impl::code_group() {
 }
 
 void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
-  Planes picture = planes_of(view, options.format);
-  if (options.device != Device::cpu) picture = {picture.y.to(torch_device(options.device)), picture.uv.to(torch_device(options.device))};
+  Planes picture = planes_of(view, options.format, options.device);
   if (groups) {
     if (forced) code_group();
     group.push_back(std::move(picture));
@@ -276,10 +298,10 @@ void VideoEncoder::Impl::code(const VideoFrameView& view, bool forced) {
     } else {
       coded = code_predicted(picture, plan, refresh, key, q);
       // What stands still is best left alone: coded anew at this quality it would come out no better, and decay from frame to frame.
-      const Distance still = distance_of(picture, reference.picture);
+      const Distance still = coded->still;
       const bool repeat = !key && still.whole() <= coded->error.whole();
       if (repeat) {
-        coded = Coded{{}, {repeat_payload(q, options.checksum), 0}, still};
+        coded = Coded{{}, {repeat_payload(q, options.checksum), 0}, still, {}, still};
         coded->frame.next = reference;
       }
       if (rate && !key && !repeat) {

@@ -15,6 +15,7 @@
 #include "codec/still_tile.h"
 #include "codec/stopwatch.h"
 #include "codec/symbol_scan.h"
+#include "codec/transfer.h"
 #include "codec/video_payload.h"
 #include "entropy/range_table.h"
 #include "entropy/rans.h"
@@ -45,9 +46,6 @@ std::span<const uint8_t> raw(const at::Tensor& t) {
 std::span<const int32_t> integers(const at::Tensor& t) { return {t.const_data_ptr<int32_t>(), static_cast<size_t>(t.numel())}; }
 std::span<int32_t> integers(at::Tensor& t) { return {t.data_ptr<int32_t>(), static_cast<size_t>(t.numel())}; }
 std::span<const uint8_t> bytes_of(const at::Tensor& t) { return {t.const_data_ptr<uint8_t>(), static_cast<size_t>(t.numel())}; }
-
-at::Tensor to_bytes(const at::Tensor& rows) { return rows.to(at::kByte).cpu().contiguous(); }
-at::Tensor to_integers(const at::Tensor& symbols) { return symbols.to(at::kInt).cpu().contiguous(); }
 
 // A row for each of a block's components, on the network's device.
 at::Tensor vector_rows(const MotionModel& model, const at::Tensor& state, const Level& level) {
@@ -140,24 +138,24 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   at::Tensor components, rows_v, rows_z;
   {
     const Stopwatch watch(report.seconds_network);
-    // All of it is asked for before the first copy, which waits for the device.
-    if (moves) rows_v = vector_rows(model, before, level);
-    rows_z = prior.hyper_rows(before, level, Mode::quantised);
-    if (moves) rows_v = to_bytes(rows_v);
-    rows_z = to_bytes(rows_z);
+    Arrivals arrivals;
+    if (moves) rows_v = arrivals.take(vector_rows(model, before, level), at::kByte);
+    rows_z = arrivals.take(prior.hyper_rows(before, level, Mode::quantised), at::kByte);
+    arrivals.wait();
   }
-  at::Tensor z = at::empty(rows_z.sizes(), at::kInt), y;
+  const at::Device there = real.device();
+  at::Tensor z = host_tensor(rows_z.sizes(), at::kInt, there), y;
   SymbolScan hyperlatents, latents;
   {
     const Stopwatch watch(report.seconds_entropy);
     if (moves) {
-      components = at::empty(rows_v.sizes(), at::kInt);
+      components = host_tensor(rows_v.sizes(), at::kInt, there);
       if (net.config().vector_coding == models::VectorCoding::mixed) {
         vectors.decode(h, w, bytes_of(rows_v), integers(components), coder);
       } else {
         get(model.vector_table, rows_v, coder, components, "motion vectors");
       }
-      out.vectors = field_of(components, torch_device(device));
+      out.vectors = field_of(components, there);
     }
     get(model.hyper_table, rows_z, coder, z, "hyperlatents");
     hyperlatents = scan_symbols(integers(z));
@@ -168,13 +166,15 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
   {
     const Stopwatch watch(report.seconds_network);
     moved = moves ? net.moved_state(before, out.vectors) : before;
-    const TemporalPrior::Rows rows = prior.latent_rows(z.to(real), moved, level, Mode::quantised);
+    const TemporalPrior::Rows rows = prior.latent_rows(sent(z, at::kFloat, there), moved, level, Mode::quantised);
     out.feature = rows.feature;
-    rows_y = to_bytes(rows.index);
+    Arrivals arrivals;
+    rows_y = arrivals.take(rows.index, at::kByte);
+    arrivals.wait();
   }
   {
     const Stopwatch watch(report.seconds_entropy);
-    y = at::empty(rows_y.sizes(), at::kInt);
+    y = host_tensor(rows_y.sizes(), at::kInt, there);
     if (parsed->latents) {
       switch (entropy::decode(model.latent_table, parsed->latents->coded, bytes_of(rows_y), static_cast<int>(parsed->latents->lanes), integers(y))) {
         case entropy::DecodeError::none:
@@ -188,7 +188,7 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
       get(model.latent_table, rows_y, coder, y, "latents");
     }
     if (!coder.at_end()) corrupt("a frame's symbols do not end where they should");
-    if (device != Device::cpu) small = at::empty(y.sizes(), at::kChar);
+    if (device != Device::cpu) small = host_tensor(y.sizes(), at::kChar, there);
     latents = scan_symbols(integers(y), small.defined() ? std::span(small.data_ptr<int8_t>(), static_cast<size_t>(small.numel())) : std::span<int8_t>());
     check_range(latents, kLatentMax, "a latent");
   }
@@ -196,8 +196,8 @@ FrameSymbols decode_frame(const MotionModel& model, std::span<const uint8_t> pay
     // The device makes the next state while the rest is done here: the next frame's symbols wait for it. To a GPU latents travel as bytes where they
     // fit, which a frame's nearly always do: a fourth of the way.
     const Stopwatch watch(report.seconds_network);
-    out.latents = (small.defined() && latents.magnitude() <= INT8_MAX ? small.to(real.device()) : y).to(real);
-    const at::Tensor news = moves ? components.to(real) : at::zeros({1, h, w, kVectorComponents}, real);
+    out.latents = sent(small.defined() && latents.magnitude() <= INT8_MAX ? small : y, at::kFloat, there);
+    const at::Tensor news = moves ? sent(components, at::kFloat, there) : at::zeros({1, h, w, kVectorComponents}, real);
     out.state = prior.next_state(out.feature, moved, out.latents, news, Mode::quantised);
   }
   {
@@ -309,15 +309,14 @@ CodedFrame encode_frame(const MotionModel& model, const models::Planes& picture,
   });
   out.next = reference_of(net.synthesis(y_hat, context, level), y_hat, gain);
   out.next.state = prior.next_state(rows.feature, context.state, symbols, news, Mode::quantised);
-  // Copies wait for the device: all at the end.
   if (moves) {
-    out.rows_vectors = to_bytes(vector_rows(model, context.input_state, level));
-    out.vectors = to_integers(news);
+    out.rows_vectors = out.arrivals.take(vector_rows(model, context.input_state, level), at::kByte);
+    out.vectors = out.arrivals.take(news, at::kInt);
   }
-  out.rows_z = to_bytes(prior.hyper_rows(context.input_state, level, Mode::quantised));
-  out.z = to_integers(z_hat);
-  out.y = to_integers(symbols);
-  out.rows_y = to_bytes(rows.index);
+  out.rows_z = out.arrivals.take(prior.hyper_rows(context.input_state, level, Mode::quantised), at::kByte);
+  out.z = out.arrivals.take(z_hat, at::kInt);
+  out.y = out.arrivals.take(symbols, at::kInt);
+  out.rows_y = out.arrivals.take(rows.index, at::kByte);
   return out;
 }
 
@@ -328,25 +327,32 @@ FramePayload pack_frame(const MotionModel& model, const CodedFrame& frame, model
   VideoPayload payload;
   payload.quality = frame.options.quality;
   payload.refresh = frame.options.refresh;
-  out.checksum = checksum_of(frame.vectors, scan_symbols(integers(frame.z)), scan_symbols(integers(frame.y)));
-  if (frame.options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
-  entropy::RangeEncoder coder;
-  if (moves && model.network.config().vector_coding == models::VectorCoding::mixed) {
-    vectors.encode(frame.vectors.size(1), frame.vectors.size(2), bytes_of(frame.rows_vectors), integers(frame.vectors), coder);
-  } else if (moves) {
-    entropy::put_symbols(model.vector_table, integers(frame.vectors), bytes_of(frame.rows_vectors), coder);
-  }
-  entropy::put_symbols(model.hyper_table, integers(frame.z), bytes_of(frame.rows_z), coder);
   const size_t coded = count_coded(bytes_of(frame.rows_y), model.latent_table.skip_below());
+  const bool apart = coded > kMostRangeCoded;
+  entropy::RangeEncoder coder;
   std::vector<uint8_t> lanes;
-  if (coded <= kMostRangeCoded) {
-    entropy::put_symbols(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), coder);
-  } else {
-    payload.latents.emplace();
-    payload.latents->lanes = static_cast<uint32_t>(entropy::lanes_for(coded));
-    entropy::encode(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), static_cast<int>(payload.latents->lanes), lanes);
-    payload.latents->coded = lanes;
-  }
+  if (apart) payload.latents = bitstream::Latents{.lanes = static_cast<uint32_t>(entropy::lanes_for(coded)), .coded = {}};
+  // Three pieces that need nothing of each other.
+  const auto piece = [&](int64_t which) {
+    if (which == 0) {
+      if (moves && model.network.config().vector_coding == models::VectorCoding::mixed) {
+        vectors.encode(frame.vectors.size(1), frame.vectors.size(2), bytes_of(frame.rows_vectors), integers(frame.vectors), coder);
+      } else if (moves) {
+        entropy::put_symbols(model.vector_table, integers(frame.vectors), bytes_of(frame.rows_vectors), coder);
+      }
+      entropy::put_symbols(model.hyper_table, integers(frame.z), bytes_of(frame.rows_z), coder);
+      if (!apart) entropy::put_symbols(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), coder);
+    } else if (which == 1 && apart) {
+      entropy::encode(model.latent_table, integers(frame.y), bytes_of(frame.rows_y), static_cast<int>(payload.latents->lanes), lanes);
+    } else if (which == 2) {
+      out.checksum = checksum_of(frame.vectors, scan_symbols(integers(frame.z)), scan_symbols(integers(frame.y)));
+    }
+  };
+  models::parallel(3, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) piece(i);
+  });
+  if (frame.options.checksum) payload.checksum = static_cast<uint8_t>(out.checksum);
+  if (apart) payload.latents->coded = lanes;
   const std::vector<std::byte> first = coder.finish();
   payload.coded = {reinterpret_cast<const uint8_t*>(first.data()), first.size()};
   if (payload.empty()) throw std::logic_error("a frame whose symbols leave no bytes");  // each the first of its row: it would be read as a repetition

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "codec/transfer.h"
 #include "codec/video.h"
 #include "models/video/motion_model.h"
 #include "models/video/vector_coder.h"
@@ -71,12 +72,13 @@ FramePlan plan_key_frame(const models::MotionModel& model, int64_t height, int64
 FramePlan plan_frame(const models::MotionModel& model, const models::Planes& picture, const models::Motion::Reference& reference, int quality,
                      bool refresh, int effort, VideoReport& report);
 
-// What the network makes of a picture. The symbols lie on the CPU; vectors are undefined in key frames.
+// What the network makes of a picture. The symbols lie on the CPU, where they are once `arrivals` has been waited for; vectors are undefined in key frames.
 struct CodedFrame {
   FrameOptions options;
   at::Tensor vectors, z, y;                 // int32
   at::Tensor rows_vectors, rows_z, rows_y;  // uint8
   models::Motion::Reference next;
+  Arrivals arrivals;
 };
 // Codes a picture (sides multiples of 16, on the device). Adds to `report`.
 CodedFrame encode_frame(const models::MotionModel& model, const models::Planes& picture, const FramePlan& plan, const FrameOptions& options,

@@ -3,8 +3,11 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
+#include "codec/still_tile.h"
+#include "codec/transfer.h"
 #include "models/parallel.h"
 
 namespace tessera {
@@ -46,9 +49,36 @@ void write_rows(const float* from, int64_t padded_width, uint8_t* to, int64_t wi
   });
 }
 
+// A plane [1,1,height,width].
+at::Tensor device_plane(const VideoFrameView& frame, const VideoFormat& format, int p, int64_t height, int64_t width, at::Device device) {
+  const int64_t w = format.plane_width(p), h = format.plane_height(p);
+  const bool wide = format.bit_depth > 8;
+  const size_t row = static_cast<size_t>(w) * format.sample_bytes();
+  at::Tensor bytes = host_tensor({1, 1, h, w}, wide ? at::kShort : at::kByte, device);
+  auto* to = static_cast<uint8_t*>(bytes.data_ptr());
+  const auto* from = static_cast<const uint8_t*>(frame.planes[p]);
+  models::parallel(h, kRows, [&](int64_t begin, int64_t end) {
+    for (int64_t y = begin; y < end; ++y) std::memcpy(to + static_cast<size_t>(y) * row, from + static_cast<size_t>(y) * frame.strides[p], row);
+  });
+  const int peak = (1 << format.bit_depth) - 1;
+  at::Tensor samples = bytes.to(device, /*non_blocking=*/true);
+  if (wide) samples = samples.to(at::kInt).bitwise_and(0xffff).clamp_max(peak);
+  const at::Tensor plane = samples.to(at::kFloat) * (1.0f / static_cast<float>(peak));
+  return w == width && h == height ? plane : at::replication_pad2d(plane, {0, width - w, 0, height - h});
+}
+
 }  // namespace
 
-models::Planes planes_of(const VideoFrameView& frame, const VideoFormat& format) {
+models::Planes planes_by_operators(const VideoFrameView& frame, const VideoFormat& format, at::Device device) {
+  const c10::InferenceMode inference;
+  const int64_t height = padded_side(format.height), width = padded_side(format.width);
+  std::array<at::Tensor, 3> planes;
+  for (int p = 0; p < 3; ++p) planes[static_cast<size_t>(p)] = device_plane(frame, format, p, p == 0 ? height : height / 2, p == 0 ? width : width / 2, device);
+  return {planes[0], at::cat({planes[1], planes[2]}, 1)};
+}
+
+models::Planes planes_of(const VideoFrameView& frame, const VideoFormat& format, Device device) {
+  if (device != Device::cpu) return planes_by_operators(frame, format, torch_device(device));
   const int64_t height = padded_side(format.height), width = padded_side(format.width);
   const auto options = at::TensorOptions().dtype(at::kFloat);
   models::Planes out{at::empty({1, 1, height, width}, options), at::empty({1, 2, height / 2, width / 2}, options)};
@@ -74,7 +104,9 @@ std::vector<uint8_t> device_samples(const models::Planes& picture, const VideoFo
     const at::Tensor shown = plane.narrow(1, 0, format.plane_height(p)).narrow(2, 0, format.plane_width(p));
     planes.push_back((shown * 255 + 0.5).clamp(0, 255).to(at::kByte).reshape({-1}));
   }
-  const at::Tensor bytes = at::cat(planes).cpu();
+  Arrivals arrivals;
+  const at::Tensor bytes = arrivals.take(at::cat(planes), at::kByte);
+  arrivals.wait();
   return {bytes.const_data_ptr<uint8_t>(), bytes.const_data_ptr<uint8_t>() + bytes.numel()};
 }
 

@@ -12,8 +12,10 @@ namespace tessera {
 // The picture's sides, padded for the network.
 inline int64_t padded_side(uint32_t side) { return (int64_t{side} + models::kVideoAlign - 1) / models::kVideoAlign * models::kVideoAlign; }
 
-// -> float32 on the CPU, 0..1, the last row and column repeated up to the padded sides.
-models::Planes planes_of(const VideoFrameView& frame, const VideoFormat& format);
+// -> float32 on the device, 0..1, the last row and column repeated up to the padded sides. The same numbers on all devices.
+models::Planes planes_of(const VideoFrameView& frame, const VideoFormat& format, Device device = Device::cpu);
+// The same with tensor operators, for a GPU: it gets the samples' bytes, and makes the numbers itself.
+models::Planes planes_by_operators(const VideoFrameView& frame, const VideoFormat& format, at::Device device);
 
 // Planes Y, Cb, Cr one after the other, rounded; whatever is out of range, or no number, is clamped.
 std::vector<uint8_t> samples_of(const models::Planes& picture, const VideoFormat& format);
