@@ -77,7 +77,7 @@ TEST(VideoRecipe, ShippedRecipes) {
     double decode_kmacs, megabytes;
     std::vector<std::string> int8;  // what is released in int8 (docs/training.md, "Smaller files")
   };
-  for (const Promise& p : {Promise{"motion", 200, 25, {}},
+  for (const Promise& p : {Promise{"motion", 200, 25, {"context.block", "context.memory", "mean.", "synthesis.trunk", "analysis.trunk", "hyper_analysis."}},
                            Promise{"motion-lite", 15, 4, {"context.block", "context.memory", "mean.", "analysis.fine", "synthesis.fine", "hyper_analysis."}}, Promise{"stem", 20, 5, {}}}) {
     const std::string path = std::string(TESSERA_RECIPES "/").append(p.name).append(".json");
     EXPECT_TRUE(is_video_recipe(path));
