@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <random>
 
 #include "bitstream/index.h"
 #include "bitstream/packet.h"
@@ -421,6 +422,35 @@ TEST_F(Video, MistakesOfTheCallerAreNamed) {
   VideoDecoderOptions d = decoding();
   d.ahead = -1;
   EXPECT_EQ(VideoDecoder::create(d).status().code(), ErrorCode::invalid_argument);
+}
+
+// Frames of more than 60,000 coded latents: those are interleaved, apart from the vectors and hyperlatents, and made by another thread.
+TEST_F(Video, ManyLatentsAreInterleaved) {
+  Clip clip = moving_clip(1024, 640, 3);
+  std::mt19937 rng(5);
+  for (auto& frame : clip.frames) {
+    for (uint8_t& sample : frame) sample = static_cast<uint8_t>(rng());
+  }
+  VideoEncoderOptions o = options("motion-lite", 63);
+  o.scene_cuts = false;
+  const VideoStream stream = encoded(o, clip);
+  ASSERT_EQ(stream.packets.size(), 3u);
+  for (const VideoPacket& packet : stream.packets) {
+    bitstream::ByteReader in(packet.bytes);
+    const auto view = bitstream::read_packet(in, packet.bytes.size());
+    ASSERT_TRUE(view);
+    const auto payload = read_video_payload(view->packet.payload, packet.key);
+    ASSERT_TRUE(payload);
+    EXPECT_TRUE(payload->latents.has_value());
+  }
+  VideoReport report;
+  ASSERT_EQ(decoded(decoding(), stream, {}, &report).size(), 3u);
+  EXPECT_EQ(report.checked, 3u);
+  EXPECT_EQ(report.symbol_checksum, stream.report.symbol_checksum);
+  EXPECT_EQ(report.symbols_coded, stream.report.symbols_coded);
+  o.threads = 1;
+  o.ahead = true;
+  EXPECT_EQ(encoded(o, clip).bytes(), stream.bytes());
 }
 
 TEST_F(Video, RowsMayLieApart) {
