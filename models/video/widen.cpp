@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,6 +30,22 @@ std::vector<int64_t> block_counts(const MotionConfig& c) {
 
 enum class Begin { silent, like_neighbours, untrained };
 
+// Lines over the qualities are stored by their ends: from those of the old range's to those of the new.
+void change_range(ParamSet& params, const MotionConfig& was, const MotionConfig& is) {
+  if (was.lambda_min == is.lambda_min && was.lambda_max == is.lambda_max) return;
+  const double length = std::log(was.lambda_max / was.lambda_min);
+  const double begin = std::log(is.lambda_min / was.lambda_min) / length, end = std::log(is.lambda_max / was.lambda_min) / length;
+  for (Param& p : params.list()) {
+    if (!p.name.ends_with(".lo")) continue;
+    const auto hi = std::find_if(params.list().begin(), params.list().end(), [&](const Param& q) { return q.name == p.name.substr(0, p.name.size() - 2) + "hi"; });
+    if (hi == params.list().end()) throw std::logic_error(p.name + " has no other end");
+    // Into memory of their own: what was loaded belongs to the file's tensors.
+    const at::Tensor from = p.tensor.clone(), slope = hi->tensor - from;
+    p.tensor.set_data(from + slope * begin);
+    hi->tensor.set_data(from + slope * end);
+  }
+}
+
 // A tensor with one axis of latents, widened. `axis`, `first`: where they are.
 struct Widening {
   const char* name;
@@ -44,17 +61,19 @@ void start_from(Motion& network, const Weights& weights) {
   const MotionConfig was = MotionConfig::from_json(it->second), &is = network.config();
   const bool same_latents = was.latents == is.latents && was.fine_latents == is.fine_latents;
   const std::vector<int64_t> fewer = block_counts(was), more = block_counts(is);
+  const at::NoGradGuard no_grad;
   if (same_latents && fewer == more) {
     resume_from_export(network, weights);
+    change_range(network.params(), was, is);
     return;
   }
   if (!same_latents && (was.fine_latents != 0 || was.latents != is.coarse_latents())) throw std::runtime_error("the weights file's latents cannot become the recipe's");
   for (size_t i = 0; i < fewer.size(); ++i) {
     if (fewer[i] > more[i]) throw std::runtime_error("the weights file has more blocks than the recipe");
   }
-  const at::NoGradGuard no_grad;
   Motion old(was, Motion::Uninitialised{});
   resume_from_export(old, weights);
+  change_range(old.params(), was, is);
 
   const int64_t c = is.hyper_channels, mc = is.mean_channels;
   // A trained latent's gain says nothing alone: what it multiplies has been scaled as well.

@@ -133,6 +133,36 @@ TEST(Widen, NewBlocksChangeNothingAtFirst) {
   EXPECT_THROW(start_from(same_size, load_weights(file.path())), std::runtime_error);
 }
 
+// The same lambda, the same network: whatever its place in the range.
+TEST(Widen, AnotherRangeOfQualitiesChangesNothingWithinTheOld) {
+  const at::NoGradGuard no_grad;
+  Motion was(with_fine(32));
+  test::randomise(was, 60, 0.3);
+  const test::TemporaryFile file;
+  export_motion(was, file.path(), "tiny", 1, "{}");
+  const Weights weights = load_weights(file.path());
+  MotionConfig c = with_fine(32);
+  c.lambda_min /= 2;
+  c.lambda_max *= 4;
+  Motion wide(c), same_size(with_fine(32));
+  start_from(wide, weights);
+  start_from(same_size, weights);
+  const Planes picture = test::moving_texture(64, 48, 0, 0, 0);
+  const double length = std::log(c.lambda_max / c.lambda_min);
+  for (const double place : {0.0, 0.4, 1.0}) {
+    const Level old{at::full({1, 1, 1, 1}, place)}, now{at::full({1, 1, 1, 1}, (std::log(same_size.lambda(old.q).item<double>()) - std::log(c.lambda_min)) / length)};
+    EXPECT_NEAR(wide.lambda(now.q).item<double>() / same_size.lambda(old.q).item<double>(), 1, 1e-5);
+    EXPECT_TRUE(close(wide.latent_gain(now) / same_size.latent_gain(old), at::ones({1, 1, 1, 96}), 1e-4)) << place;
+    const auto before = same_size.code(picture, {}, {}, old, {}), after = wide.code(picture, {}, {}, now, {});
+    EXPECT_LE((after.rows - before.rows).abs().max().item<double>(), 1);
+    EXPECT_TRUE(close(after.next.picture.y, before.next.picture.y, 0.02)) << place;
+  }
+  // Beyond it the lines go on: finer steps at the new end.
+  const Level end{at::ones({1, 1, 1, 1})};
+  const at::Tensor further = wide.latent_gain(end) / same_size.latent_gain(end), slope = same_size.latent_gain(end) / same_size.latent_gain({at::zeros({1, 1, 1, 1})});
+  EXPECT_TRUE(close(further, at::exp(at::log(slope) * (std::log(4.0) / std::log(same_size.config().lambda_max / same_size.config().lambda_min))), 1e-3));
+}
+
 TEST(FineLatents, OtherDifferencesAreRefused) {
   Motion was(with_fine(32));
   test::round_to_grids(was);
