@@ -87,13 +87,18 @@ TEST(FineLatents, NoiseHasNoCeiling) {
   EXPECT_GT(all, 38);
 }
 
+// As a weights file gives them back.
+Weights exported(Motion& network) {
+  const test::TemporaryFile file;
+  export_motion(network, file.path(), "tiny", 1, "{}");
+  return load_weights(file.path());
+}
+
 TEST(FineLatents, WidenedWeightsCodeTheOthersAsBefore) {
   const at::NoGradGuard no_grad;
   Motion was(test::tiny_motion_config());
   test::randomise(was, 60, 0.3);
-  const test::TemporaryFile file;
-  export_motion(was, file.path(), "tiny", 1, "{}");
-  const Weights weights = load_weights(file.path());
+  const Weights weights = exported(was);
   Motion same_size(test::tiny_motion_config()), wide(with_fine(96));
   start_from(same_size, weights);
   start_from(wide, weights);
@@ -113,9 +118,7 @@ TEST(Widen, NewBlocksChangeNothingAtFirst) {
   const at::NoGradGuard no_grad;
   Motion was(with_fine(32));
   test::randomise(was, 60, 0.3);
-  const test::TemporaryFile file;
-  export_motion(was, file.path(), "tiny", 1, "{}");
-  const Weights weights = load_weights(file.path());
+  const Weights weights = exported(was);
   MotionConfig c = with_fine(32);
   c.enc_trunk_blocks += 1;
   c.dec_trunk_blocks += 2;
@@ -129,8 +132,7 @@ TEST(Widen, NewBlocksChangeNothingAtFirst) {
   EXPECT_TRUE(same(now.symbols, before.symbols));
   EXPECT_TRUE(close(now.next.picture.y, before.next.picture.y, 1e-5));
   // Fewer blocks would be another network.
-  export_motion(deep, file.path(), "tiny", 1, "{}");
-  EXPECT_THROW(start_from(same_size, load_weights(file.path())), std::runtime_error);
+  EXPECT_THROW(start_from(same_size, exported(deep)), std::runtime_error);
 }
 
 // The same lambda, the same network: whatever its place in the range.
@@ -138,9 +140,7 @@ TEST(Widen, AnotherRangeOfQualitiesChangesNothingWithinTheOld) {
   const at::NoGradGuard no_grad;
   Motion was(with_fine(32));
   test::randomise(was, 60, 0.3);
-  const test::TemporaryFile file;
-  export_motion(was, file.path(), "tiny", 1, "{}");
-  const Weights weights = load_weights(file.path());
+  const Weights weights = exported(was);
   MotionConfig c = with_fine(32);
   c.lambda_min /= 2;
   c.lambda_max *= 4;
@@ -166,9 +166,7 @@ TEST(Widen, AnotherRangeOfQualitiesChangesNothingWithinTheOld) {
 TEST(FineLatents, OtherDifferencesAreRefused) {
   Motion was(with_fine(32));
   test::round_to_grids(was);
-  const test::TemporaryFile file;
-  export_motion(was, file.path(), "tiny", 1, "{}");
-  const Weights weights = load_weights(file.path());
+  const Weights weights = exported(was);
   Motion more(with_fine(96));
   EXPECT_THROW(start_from(more, weights), std::runtime_error);  // fine ones already
   MotionConfig c = with_fine(32);
